@@ -1,0 +1,1 @@
+"""Models under test: the matrix of cells, candidates on disk, loading and exact decoding."""
