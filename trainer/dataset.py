@@ -1,0 +1,86 @@
+"""Training rows as token ids: rendered by the tokenizer's own template, so that the library tokenises nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.calls.prompt import Prompt, build_prompt, messages, render_row, token_ids
+from harness.calls.syntax import Call
+from harness.errors import DataError, PromptError
+from harness.files import canonical_json, sha256_text
+from harness.jsontypes import Json
+from harness.stages import Stage
+from harness.suites import Case, Suite
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100  # the label of a token that carries no loss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One training row: its case, the calls it teaches (none: the reply), its prompt, and the ids of both together."""
+
+    case: Case
+    calls: tuple[Call, ...]
+    prompt: Prompt
+    text: str
+    input_ids: tuple[int, ...]
+
+    @property
+    def answer_ids(self) -> tuple[int, ...]:
+        """The ids after the prompt: what carries the loss."""
+        return self.input_ids[len(self.prompt.ids) :]
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The label of every token: its id in the answer, `IGNORED` in the prompt."""
+        return (IGNORED,) * len(self.prompt.ids) + self.answer_ids
+
+    @property
+    def place(self) -> str:
+        """File and line, as findings name it."""
+        return f"{self.case.path}:{self.case.line}"
+
+
+def build_rows(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage, reply: str) -> tuple[Row, ...]:
+    """The rows a candidate of `stage` learns from; `reply` is the answer where no function applies.
+
+    Raises DataError when there are none, PromptError with file and line when the template refuses one.
+    """
+    cases = suite.training_rows(stage)
+    if not cases:
+        raise DataError(f"no training rows for {stage.name}", path=suite.root, remedy="write some in train/*.jsonl")
+    return tuple(_row(tokenizer, suite, stage, case, reply) for case in cases)
+
+
+def _row(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage, case: Case, reply: str) -> Row:
+    calls = tuple(call.example() for call in case.expected)
+    conversation = [*messages(case.request, suite.developer), _answer(calls, reply)]
+    try:
+        prompt = build_prompt(tokenizer, stage.functions, case.request, developer=suite.developer)
+        text = render_row(tokenizer, conversation, stage.functions.tools(), add_generation_prompt=False)
+    except PromptError as error:
+        raise error.at(case.path, case.line) from error
+    # The template puts a line break after the end of a turn; the model has stopped by then.
+    text = text.removesuffix("\n")
+    return Row(case=case, calls=calls, prompt=prompt, text=text, input_ids=token_ids(tokenizer, text))
+
+
+def _answer(calls: Sequence[Call], reply: str) -> dict[str, Json]:
+    if not calls:
+        return {"role": "assistant", "content": reply}
+    # `arguments` is an object and never a JSON string, which the template would print raw into the call.
+    return {
+        "role": "assistant",
+        "tool_calls": [
+            {"type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}} for call in calls
+        ],
+    }
+
+
+def data_hash(rows: Sequence[Row]) -> str:
+    """SHA-256 over requests and calls in order: the same data give the same hash under any tokenizer."""
+    record: Json = [[row.case.request, [[call.name, dict(call.arguments)] for call in row.calls]] for row in rows]
+    return sha256_text(canonical_json(record))
