@@ -1,0 +1,1 @@
+"""Benchmarks: what decoding, reading and judging cost."""
