@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.failures.adapter_files import audit_adapter
 from harness.findings import Finding
 from harness.models.candidate import Candidate, check_made_for, load_candidate
 from harness.models.fingerprint import base_fingerprint
@@ -51,7 +52,9 @@ class LocalSource:
         candidate = None if cell.form is Form.BASE else self._candidate(suite, stage)
         if candidate is not None:
             check_made_for(candidate, base_sha256, stage.functions)
-        findings: tuple[Finding, ...] = () if candidate is None else candidate.findings()
+        findings: tuple[Finding, ...] = ()
+        if candidate is not None:
+            findings = (*candidate.findings(), *audit_adapter(candidate, self.base).findings)
 
         from harness.files import sha256_file
         from harness.models.candidate import ADAPTER_WEIGHTS
