@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from harness.commands import judge, parse, render
+from harness.commands import doctor, judge, parse, render
 from harness.errors import CallproofError, one_line
 
-_COMMANDS = {"parse": parse, "render": render, "judge": judge}
+_COMMANDS = {"parse": parse, "render": render, "judge": judge, "doctor": doctor}
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141

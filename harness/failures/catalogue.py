@@ -11,6 +11,8 @@ class Side(StrEnum):
     """Where a failure shows first."""
 
     ADAPTER = "adapter files"
+    NUMERICS = "running model"
+    OUTPUTS = "outputs"
 
 
 class Code(StrEnum):
@@ -27,6 +29,23 @@ class Code(StrEnum):
     EMBEDDINGS_SAVED = "embeddings_in_adapter"
     TRAINING_NOT_FINITE = "training_not_finite"
     PICKLE = "pickle_file"
+    WRONG_BASE = "wrong_base"
+    FLOAT16_OVERFLOW = "float16_overflow"
+    FLOAT16_NEAR = "float16_near_overflow"
+    HALF_ADAPTER = "half_adapter_overflow"
+    LOGITS_NOT_FINITE = "logits_not_finite"
+    NOT_APPLIED = "adapter_not_applied"
+    DROPOUT_ON = "dropout_left_on"
+    MERGE_DRIFT = "merge_drift"
+    PADS_CHOSEN = "pads_chosen"
+    EMPTY_OUTPUTS = "empty_outputs"
+    SCHEMA_ECHO = "schema_echo"
+    PROMPT_ECHO = "prompt_echo"
+    RUN_ON = "run_on"
+    REPETITION = "repetition_loop"
+    CUT_OFF = "cut_off_outputs"
+    JSON_ARGUMENTS = "json_arguments"
+    NULL_FILLED = "null_filled_calls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +171,159 @@ _ALL = (
         symptom="none here: it is never loaded",
         cause="unpickling runs whatever code the file holds, and tools that load this folder may do it",
         remedy="delete the file; safetensors and JSON hold all that is needed",
+    ),
+    Failure(
+        code=Code.WRONG_BASE,
+        side=Side.ADAPTER,
+        severity=Severity.CRITICAL,
+        title="Adapter of another base",
+        symptom="it loads without a word and answers nonsense: the shapes agree, the weights do not",
+        cause="the adapter was trained on another base of the same architecture (or on a merged one)",
+        remedy="give the base that candidate.json names, or train again on this one",
+    ),
+    Failure(
+        code=Code.FLOAT16_OVERFLOW,
+        side=Side.NUMERICS,
+        severity=Severity.WARNING,
+        title="Overflow in float16",
+        symptom="nothing but pads in float16, from the base as well, adapter or merged alike; sound in float32",
+        cause="the residual stream passes 65,504, the largest float16, in the base itself; merging does not help",
+        remedy="run in bfloat16 or float32, whose range is wide enough",
+    ),
+    Failure(
+        code=Code.FLOAT16_NEAR,
+        side=Side.NUMERICS,
+        severity=Severity.NOTE,
+        title="Close to an overflow in float16",
+        symptom="none yet; another request may overflow in float16",
+        cause="the residual stream passes half of 65,504, the largest float16",
+        remedy="run in bfloat16 or float32",
+    ),
+    Failure(
+        code=Code.HALF_ADAPTER,
+        side=Side.NUMERICS,
+        severity=Severity.WARNING,
+        title="Adapter that overflows in 16 bits",
+        symptom="nothing but pads in float16 as an adapter, sound when merged",
+        cause="lora_A is large and lora_B small: their product is sound, but what lora_A gives overflows float16",
+        remedy="keep the adapter in float32 (PEFT's autocast_adapter_dtype=True), or merge it in float32",
+    ),
+    Failure(
+        code=Code.LOGITS_NOT_FINITE,
+        side=Side.NUMERICS,
+        severity=Severity.CRITICAL,
+        title="Logits that are no numbers",
+        symptom="greedy decoding prints nothing but pads, sampling raises",
+        cause="NaN or infinity came up in the forward pass, in float32 too",
+        remedy="look at the module named: its weights, or what the adapter adds to it",
+    ),
+    Failure(
+        code=Code.NOT_APPLIED,
+        side=Side.NUMERICS,
+        severity=Severity.CRITICAL,
+        title="Adapter that is not applied",
+        symptom="the candidate answers exactly as its base does",
+        cause="the adapter changes no logit: it is switched off, or its weights were never loaded",
+        remedy="load it with PeftModel.from_pretrained, and do not disable its layers",
+    ),
+    Failure(
+        code=Code.DROPOUT_ON,
+        side=Side.NUMERICS,
+        severity=Severity.CRITICAL,
+        title="Dropout left on",
+        symptom="two runs of one request differ although nothing is sampled",
+        cause="the model is in training mode",
+        remedy="call model.eval() before generating",
+    ),
+    Failure(
+        code=Code.MERGE_DRIFT,
+        side=Side.NUMERICS,
+        severity=Severity.CRITICAL,
+        title="Merged model that is another one",
+        symptom="adapter and merged answer differently",
+        cause="the merge lost precision, or did not add the adapter's delta",
+        remedy="merge in float32, with safe_merge=True, and cast afterwards",
+    ),
+    Failure(
+        code=Code.PADS_CHOSEN,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Pads that the model means",
+        symptom="nothing but `<pad>`, out of finite logits; sampling works and prints pads too",
+        cause="the training labels held pads that were not masked, so the model learned to write them",
+        remedy="mask the labels of padding with -100, and train again",
+    ),
+    Failure(
+        code=Code.EMPTY_OUTPUTS,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Empty outputs",
+        symptom="nothing at all, not even a stop token",
+        cause="decoding was stopped before the first token, or special tokens were dropped when decoding",
+        remedy="decode with skip_special_tokens=False, and look at the limit on new tokens",
+    ),
+    Failure(
+        code=Code.SCHEMA_ECHO,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Echo of the declarations",
+        symptom="`declaration:` or `type:<escape>STRING<escape>` in the answer",
+        cause="it learned the declarations and not the calls: rows cut before the call, or loss on the whole row",
+        remedy="see that no row is truncated, and put the loss on the completion only",
+    ),
+    Failure(
+        code=Code.PROMPT_ECHO,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Echo of the prompt",
+        symptom="the request comes back, or a new turn begins",
+        cause="the prompt did not end in the generation prompt, or the model never learned where its turn begins",
+        remedy="render with add_generation_prompt=True, and the same template as in training",
+    ),
+    Failure(
+        code=Code.RUN_ON,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Run past the stop token",
+        symptom="a right call, and then a made-up response and more",
+        cause="the stop list lacks one of the ids 1, 106 and 50: eos_token_id=tokenizer.eos_token_id replaces the list",
+        remedy="give all three, as the base's generation_config.json does",
+    ),
+    Failure(
+        code=Code.REPETITION,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Repetition without end",
+        symptom="one piece over and over, up to the token limit",
+        cause="the model has no notion of an end: the terminator carried no loss, or the training went astray",
+        remedy="see that every row's labels hold its terminator, and lower the learning rate",
+    ),
+    Failure(
+        code=Code.CUT_OFF,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Outputs cut off",
+        symptom="calls that break off at the token limit",
+        cause="max_new_tokens is shorter than the answers",
+        remedy="raise it: two calls of long arguments take a hundred tokens and more",
+    ),
+    Failure(
+        code=Code.JSON_ARGUMENTS,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Arguments as a JSON string",
+        symptom="`call:f{` and blanks and a JSON object",
+        cause="the arguments were given to the template as a string (json.dumps), which it prints raw",
+        remedy="give `arguments` as an object, and train again",
+    ),
+    Failure(
+        code=Code.NULL_FILLED,
+        side=Side.OUTPUTS,
+        severity=Severity.WARNING,
+        title="Arguments that are null",
+        symptom="`artist:None` and the like for arguments that nobody asked for",
+        cause="columns were unified while loading, missing keys came back as None, and the template printed them",
+        remedy="render rows to text or ids before they become a data set, and train again",
     ),
 )
 

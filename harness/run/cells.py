@@ -9,6 +9,7 @@ from harness.calls.functions import lint
 from harness.calls.judge import CallError, judge
 from harness.calls.syntax import read
 from harness.errors import CallproofError
+from harness.failures.outputs import Output, diagnose_outputs
 from harness.findings import Finding, Severity
 from harness.models.decoding import Completion, StopReason
 from harness.models.matrix import Cell, Form
@@ -34,6 +35,7 @@ class CellRun:
     planned: dict[str, Case] = field(default_factory=dict)
     rows: dict[str, CaseRow] = field(default_factory=dict)
     _findings: dict[Finding, None] = field(default_factory=dict)
+    _outputs: list[Output] = field(default_factory=list)
     _cell_row: CellRow | None = None
     _told: bool = False
     _failure: str | None = None
@@ -78,6 +80,7 @@ class CellRun:
         completions = opened.backend.complete(prepared.prompts, prepared.drafts)
         for case, completion in zip(cases, completions, strict=True):
             self.rows[case.id] = self._row(case, completion)
+            self._outputs.append(_output(case, completion))
         self._findings |= dict.fromkeys([*found, *_not_finite(self.cell, completions)])
         self._cell_row, self._told = self._describe(opened.facts), False
 
@@ -94,7 +97,7 @@ class CellRun:
             functions_sha256=self.stage.functions.fingerprint,
             batch_size=facts.batch_size,
             cases=len(self.rows),
-            findings=tuple(self._noted(finding) for finding in self._findings),
+            findings=tuple(map(self._noted, [*self._findings, *diagnose_outputs(self._outputs, self.cell.id)])),
         )
 
     def _row(self, case: Case, completion: Completion) -> CaseRow:
@@ -172,6 +175,16 @@ class Bench:
         """Have `case` measured in the run's first batch, by candidate and base."""
         run.planned[case.id] = case
         self.base_of(run).planned[case.id] = case
+
+
+def _output(case: Case, completion: Completion) -> Output:
+    return Output(
+        case=case.id,
+        request=case.request,
+        text=completion.text,
+        stopped=completion.stop is StopReason.STOP,
+        finite=completion.finite,
+    )
 
 
 def _error_row(error: CallError) -> ErrorRow:

@@ -92,6 +92,15 @@ def test_logits_that_are_not_finite_void_the_gate(project: Project, workers: tup
     assert (gate.status, gate.correct, gate.total) == (GateStatus.VOID, None, None)
 
 
+@WORKERS
+def test_what_the_outputs_show_together_is_a_finding(project: Project, workers: tuple[str, ...]) -> None:
+    project.answers(candidate=dict.fromkeys(("one", "two"), "<pad>" * 8))
+    result = project.run(*STAGE1, *workers)
+    result.stdout.fnmatch_lines(["warning: pads_chosen*2 of 5 outputs, first one: <pad><pad>*"])
+    (gate,) = project.record().gates
+    assert gate.status is GateStatus.FAILED
+
+
 def test_a_void_base_leaves_the_gate_and_takes_the_comparison(project: Project) -> None:
     project.answers(not_finite=["base"])
     result = project.run(*STAGE1)
