@@ -9,10 +9,8 @@ import pytest
 from harness.errors import DataError
 from harness.jsontypes import Json
 from harness.models.matrix import CANDIDATE_FORMS, Cell, Device, DType, Form, full_matrix, plan_cells, unavailable
-from harness.paths import normal, shown
+from harness.paths import EMBEDDED_BASE, normal, shown
 from harness.report.record import Record, read_record
-
-EMBEDDED_BASE = Path("fixtures", "tiny-functiongemma")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

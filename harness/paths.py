@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+EMBEDDED_BASE = Path("fixtures", "tiny-functiongemma")  # from the project's root
+
 
 def normal(path: str) -> Path:
     """The path as pytest writes it: absolute, without `..`, links left as they are."""

@@ -7,16 +7,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.calls.functions import FunctionSet
 from harness.commands.rows import write_row
-from harness.failures.examination import ModelReport, examine_files, examine_model, runnable, worst
 from harness.jsontypes import Json
-from harness.models.candidate import Candidate, load_candidate
-from harness.options import EMBEDDED_BASE
-from harness.report.doctor import as_json, page
+from harness.paths import EMBEDDED_BASE
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from harness.failures.examination import ModelReport
+    from harness.models.candidate import Candidate
 
 HELP = "examine an adapter: its files, its numerics, its merge"
 REQUEST = "Play Bohemian Rhapsody"
@@ -46,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the page or the object; returns the exit status."""
+    from harness.failures.examination import examine_files, runnable, worst
+    from harness.models.candidate import load_candidate
+    from harness.report.doctor import as_json, page
+
     candidate, base = load_candidate(arguments.candidate), str(arguments.base)
     files = examine_files(candidate, base)
     model = None
@@ -59,11 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if worst([*files.findings, *(model.findings if model else ())]) is None else 1
 
 
-def _examine_model(candidate: Candidate, base: str, functions: Path | None, request: str) -> ModelReport:
+def _examine_model(candidate: "Candidate", base: str, functions: Path | None, request: str) -> "ModelReport":
+    from harness.calls.functions import FunctionSet
     from harness.calls.prompt import build_prompt
+    from harness.failures.examination import examine_model
     from harness.models.loading import load_tokenizer
 
-    tokenizer: PreTrainedTokenizerBase = load_tokenizer(base)
+    tokenizer = load_tokenizer(base)
     declared = FunctionSet.from_tools([_PROBE]) if functions is None else FunctionSet.load(functions)
     prompt = build_prompt(tokenizer, declared, request)
     return examine_model(candidate, base, tokenizer, prompt.ids)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.models.matrix import Cell, Device, DType, Form
-from harness.options import EMBEDDED_BASE
+from harness.paths import EMBEDDED_BASE
 from harness.run.local import LocalSource
 from harness.suites import Suite
 
