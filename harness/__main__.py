@@ -1,4 +1,4 @@
-"""The command line: `python -m harness parse|render|judge`, each JSON Lines in and JSON Lines out.
+"""The command line: `python -m harness parse|render|judge`, JSON Lines in and JSON Lines out, and `doctor`.
 
 Exit status 2, with one line on standard error, says that the input could not be used.
 """
@@ -52,7 +52,7 @@ def _discard_output() -> None:
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="python -m harness", description="Commands of callproof: JSON Lines in, JSON Lines out.")
+    parser = _Parser(prog="python -m harness", description="Commands of callproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in _COMMANDS.items():
         subparser = commands.add_parser(name, help=command.HELP, description=command.__doc__)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.errors import one_line
+from harness.jsontypes import Json
 
 
 class Severity(StrEnum):
@@ -29,3 +30,14 @@ class Finding:
         """The finding on one line for a terminal."""
         where = f" [{self.where}]" if self.where else ""
         return one_line(f"{self.severity}: {self.code}{where}: {self.evidence}; {self.cause}; {self.remedy}")
+
+    def json(self) -> dict[str, Json]:
+        """The finding as the command line prints it."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "where": self.where,
+            "evidence": self.evidence,
+            "cause": self.cause,
+            "remedy": self.remedy,
+        }

@@ -17,11 +17,13 @@ from harness.findings import Finding
 from harness.models.candidate import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
+    TRAINER_STATE,
     Candidate,
     CandidateManifest,
     LoraSettings,
     ParameterCounts,
     check_made_for,
+    lora_scaling,
 )
 from harness.models.fingerprint import base_fingerprint, is_hub_id
 from harness.models.loading import attach_adapter, load_base, load_tokenizer, no_upstream_warnings, template_fingerprint
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from trainer.loop import CallTrainer
 
-TRAINER_STATE = "trainer_state.json"
 _LIBRARIES = ("callproof", "torch", "transformers", "tokenizers", "peft", "trl", "datasets", "accelerate")
 _METRICS = ("loss", "mean_token_accuracy", "call_token_accuracy")
 _LOGS = 20  # how many times a run logs
@@ -227,11 +228,10 @@ def _continued(model: "PeftModel", start: Candidate, recipe: Recipe) -> "PeftMod
 
 def _lora_settings(model: Any) -> LoraSettings:
     config = model.peft_config["default"]
-    scaling = config.lora_alpha / (math.sqrt(config.r) if config.use_rslora else config.r)
     return LoraSettings(
         r=config.r,
         alpha=config.lora_alpha,
-        scaling=scaling,
+        scaling=lora_scaling(config.lora_alpha, config.r, rslora=config.use_rslora),
         target_modules=tuple(sorted(config.target_modules)),
         rslora=config.use_rslora,
     )

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the page or the object; returns the exit status."""
-    from harness.failures.examination import examine_files, runnable, worst
+    from harness.failures.examination import Examination, examine_files, runnable
     from harness.models.candidate import load_candidate
     from harness.report.doctor import as_json, page
 
@@ -52,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     model = None
     if runnable(files.findings) and not arguments.files_only:
         model = _examine_model(candidate, base, arguments.functions, arguments.request)
-    name = str(arguments.candidate)
+    name, examination = str(arguments.candidate), Examination(files, model)
     if arguments.json:
-        write_row(as_json(name, base, files, model))
+        write_row(as_json(name, base, examination))
     else:
-        print(page(name, base, files, model), end="")
-    return 0 if worst([*files.findings, *(model.findings if model else ())]) is None else 1
+        print(page(name, base, examination), end="")
+    return 0 if examination.healthy else 1
 
 
 def _examine_model(candidate: "Candidate", base: str, functions: Path | None, request: str) -> "ModelReport":

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             write_row(_rendered(tokenizer, row, shared))
         except PromptError as error:
             refused.append(row.error(error.what, error.remedy))
-            write_row({"prompt": None, "tokens": 0, "findings": [_json(_refusal(error, row))]})
+            write_row({"prompt": None, "tokens": 0, "findings": [_refusal(error, row).json()]})
     if refused:
         more = f" (and {len(refused) - 1} more rows)" if len(refused) > 1 else ""
         print(f"error: {refused[0]}{more}", file=sys.stderr)
@@ -52,7 +52,7 @@ def _rendered(tokenizer: "PreTrainedTokenizerBase", row: Row, shared: FunctionSe
     functions = _functions(row) if "tools" in row.values else shared
     add_generation_prompt = row.flag("add_generation_prompt", default=False)
     text = render_row(tokenizer, _messages(row), functions.tools() or None, add_generation_prompt)
-    findings: list[Json] = [_json(finding) for finding in (*lint(functions), *check_prompt(text, functions))]
+    findings: list[Json] = [finding.json() for finding in (*lint(functions), *check_prompt(text, functions))]
     return {"prompt": text, "tokens": len(token_ids(tokenizer, text)), "findings": findings}
 
 
@@ -82,14 +82,3 @@ def _refusal(error: PromptError, row: Row) -> Finding:
         cause="the conversation is not one that the model's template can print",
         remedy=error.remedy or "mend the conversation",
     )
-
-
-def _json(finding: Finding) -> dict[str, Json]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "where": finding.where,
-        "evidence": finding.evidence,
-        "cause": finding.cause,
-        "remedy": finding.remedy,
-    }

@@ -14,9 +14,8 @@ from harness.failures.tensor_files import StoredTensor, read_tensors
 from harness.files import read_json
 from harness.findings import Finding
 from harness.jsontypes import Json
-from harness.models.candidate import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Candidate
+from harness.models.candidate import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TRAINER_STATE, Candidate, lora_scaling
 
-TRAINER_STATE = "trainer_state.json"
 MOST_JSON = 16 << 20  # bytes: a configuration or a training log is a thousandth of it
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
@@ -50,8 +49,8 @@ class AdapterSettings:
 
     @property
     def scaling(self) -> float:
-        """What the delta is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA (Kalajdzievski 2023)."""
-        return self.alpha / (math.sqrt(self.r) if self.rslora else self.r)
+        """What the delta is multiplied by."""
+        return lora_scaling(self.alpha, self.r, rslora=self.rslora)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,24 @@ class ModelReport:
         return max(self.peaks, key=lambda peak: peak.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The whole of it; no model report where running the model was not asked for, or would show nothing."""
+
+    files: FilesReport
+    model: ModelReport | None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the files, and then of the model."""
+        return (*self.files.findings, *(self.model.findings if self.model else ()))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was found but notes."""
+        return all(finding.severity is Severity.NOTE for finding in self.findings)
+
+
 def examine_files(candidate: Candidate, base: str | Path) -> FilesReport:
     """The checks that need no torch. Raises CandidateError when the files cannot be read."""
     audit = audit_adapter(candidate, base)
@@ -233,9 +251,3 @@ def _drift(difference: float) -> Iterator[Finding]:
             f"adapter and merged differ by {difference:.3g} in a logit, {MERGE_TOLERANCE:g} is allowed in float32"
         )
         yield CATALOGUE[Code.MERGE_DRIFT].found(evidence)
-
-
-def worst(findings: Sequence[Finding]) -> Severity | None:
-    """The highest severity among the findings; None when there are none but notes."""
-    ranks = [finding.severity for finding in findings if finding.severity is not Severity.NOTE]
-    return Severity.CRITICAL if Severity.CRITICAL in ranks else Severity.WARNING if ranks else None

@@ -32,10 +32,6 @@ class Shape:
     inputs: int
     outputs: int
 
-    def lora_parameters(self, rank: int) -> int:
-        """The parameters of an adapter of this rank: A is rank x inputs, B is outputs x rank (Hu et al. 2021)."""
-        return rank * (self.inputs + self.outputs)
-
 
 def linear_modules(base: str | Path) -> Mapping[Place, Shape]:
     """Every linear module of a Gemma 3 text model's layers, `base` being its folder or Hub id.

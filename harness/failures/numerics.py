@@ -5,11 +5,8 @@ largest float16, a float16 run turns to infinity and then to NaN, and greedy dec
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from harness.models.matrix import DType, Form
 
 if TYPE_CHECKING:
     import torch
@@ -36,16 +33,6 @@ class Culprit:
 
     module: str
     became: str  # "nan" or "inf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """One forward pass of one form in one dtype: finite throughout, or not and by whose fault."""
-
-    form: Form
-    dtype: DType
-    finite: bool
-    culprit: Culprit | None
 
 
 def last_logits(model: "Model", ids: Sequence[int]) -> "torch.Tensor":
@@ -138,14 +125,3 @@ def adapter_effect(model: "PeftModel", ids: Sequence[int]) -> float:
 def two_runs_differ(model: "Model", ids: Sequence[int]) -> float:
     """The largest difference between the logits of two equal runs: above 0.0 where dropout was left on."""
     return float((last_logits(model, ids) - last_logits(model, ids)).abs().max())
-
-
-@contextmanager
-def as_left(model: "Model", training: bool) -> Iterator[None]:
-    """The model in the mode that somebody left it in, put back afterwards."""
-    before = model.training
-    model.train(training)
-    try:
-        yield
-    finally:
-        model.train(before)

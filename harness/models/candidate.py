@@ -1,6 +1,7 @@
 """Candidates on disk: a PEFT adapter's folder and the manifest (`candidate.json`) that says what it was made from."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,12 +20,18 @@ MANIFEST_NAME = "candidate.json"
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PICKLED_WEIGHTS = "adapter_model.bin"
+TRAINER_STATE = "trainer_state.json"
 FORMAT_VERSION = 1
+
+
+def lora_scaling(alpha: float, r: int, *, rslora: bool) -> float:
+    """What an adapter's delta is multiplied by: alpha / r, or alpha / sqrt(r) for rsLoRA (Kalajdzievski 2023)."""
+    return alpha / (math.sqrt(r) if rslora else r)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraSettings:
-    """The adapter's shape; `scaling` is what its delta is multiplied by (alpha / r, or alpha / sqrt(r) for rsLoRA)."""
+    """The adapter's shape; for `scaling` see `lora_scaling`."""
 
     r: int
     alpha: float

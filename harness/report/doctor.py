@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from harness.calls.syntax import read
 from harness.errors import one_line
-from harness.failures.examination import FilesReport, ModelReport, place
+from harness.failures.examination import Examination, FilesReport, ModelReport, place
 from harness.findings import Finding, Severity
 from harness.jsontypes import Json
 from harness.models.matrix import DType
@@ -16,15 +16,16 @@ WIDTH = 100
 _SHOWN = 160  # characters of an output
 
 
-def page(name: str, base: str, files: FilesReport, model: ModelReport | None) -> str:
+def page(name: str, base: str, examination: Examination) -> str:
     """The whole page as text, no line wider than a terminal usually is."""
-    findings = [*files.findings, *(model.findings if model else ())]
-    blocks = [f"{name} on {base}: {verdict(findings)}", *map(_finding, _worst_first(findings)), _files(files)]
+    findings, model = examination.findings, examination.model
+    blocks = [f"{name} on {base}: {verdict(findings)}", *map(_finding, _worst_first(findings))]
+    blocks.append(_files(examination.files))
     if model is None:
-        blocks.append("The model was not run: the files have to be mended first.")
+        blocks.append("The model was not run.")
     else:
         blocks += [_stream(model), _forms(model), _attempts(model)]
-    return "\n\n".join(one_block for one_block in blocks if one_block) + "\n"
+    return "\n\n".join(blocks) + "\n"
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -98,31 +99,20 @@ def _attempt_lines(model: ModelReport) -> Iterator[str]:
         yield f"  {attempt.way:17} {said}: {shown[:_SHOWN]}{'...' if len(shown) > _SHOWN else ''}"
 
 
-def as_json(name: str, base: str, files: FilesReport, model: ModelReport | None) -> dict[str, Json]:
+def as_json(name: str, base: str, examination: Examination) -> dict[str, Json]:
     """The same for machines; numbers that are not finite are null."""
-    findings = [*files.findings, *(model.findings if model else ())]
+    audit, model = examination.files.audit, examination.model
     return {
         "candidate": name,
         "base": base,
-        "findings": [_finding_json(finding) for finding in findings],
+        "findings": [finding.json() for finding in examination.findings],
         "adapter": {
-            "parameters": files.audit.parameters,
-            "adapted": files.audit.adapted,
-            "adaptable": files.audit.adaptable,
-            "bytes": files.audit.bytes,
+            "parameters": audit.parameters,
+            "adapted": audit.adapted,
+            "adaptable": audit.adaptable,
+            "bytes": audit.bytes,
         },
         "model": None if model is None else _model_json(model),
-    }
-
-
-def _finding_json(finding: Finding) -> dict[str, Json]:
-    return {
-        "code": str(finding.code),
-        "severity": str(finding.severity),
-        "where": finding.where,
-        "evidence": finding.evidence,
-        "cause": finding.cause,
-        "remedy": finding.remedy,
     }
 
 

@@ -9,6 +9,7 @@ from harness.calls.functions import lint
 from harness.calls.judge import CallError, judge
 from harness.calls.syntax import read
 from harness.errors import CallproofError
+from harness.failures.catalogue import Code
 from harness.failures.outputs import Output, diagnose_outputs
 from harness.findings import Finding, Severity
 from harness.models.decoding import Completion, StopReason
@@ -197,7 +198,7 @@ def _not_finite(cell: Cell, completions: Sequence[Completion]) -> list[Finding]:
     if not bad:
         return []
     found = Finding(
-        code="logits_not_finite",
+        code=Code.LOGITS_NOT_FINITE,
         severity=Severity.CRITICAL,
         evidence=f"{bad} of {len(completions)} completions came of NaN or infinite logits",
         cause=f"the forward pass left the range of {cell.dtype}, or the weights hold NaN",
