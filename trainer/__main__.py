@@ -1,6 +1,6 @@
 """Train a candidate.
 
-python -m trainer --suite suites/music --stage stage2 [--recipe FILE] [--from CANDIDATE] [--output DIR]
+python -m trainer --suite suites/music --stage stage2 [--recipe FILE] [--from CANDIDATE] [--output DIR] [--force]
 """
 
 import os
@@ -45,6 +45,7 @@ def _job(arguments: Arguments, recipe: Recipe) -> Job:
         start=load_candidate(start, suite=arguments.suite, stage=stage.name) if start else None,
         output=Path(arguments.output) if arguments.output else Path("candidates", suite.name, stage.name),
         device=arguments.device,
+        force=arguments.force,
     )
 
 

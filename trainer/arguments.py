@@ -28,6 +28,7 @@ class Arguments:
         default=str(EMBEDDED_BASE), metadata={"help": "the base's folder or Hub id (the embedded one)"}
     )
     device: Device = field(default=Device.CPU, metadata={"help": "where to train"})
+    force: bool = field(default=False, metadata={"help": "train in spite of critical findings; the candidate tells"})
 
     def __post_init__(self) -> None:
         """Take the enum's value, which the parser gives, for its member."""

@@ -11,6 +11,7 @@ from harness.calls.prompt import build_prompt, check_prompt
 from harness.calls.syntax import Call, read
 from harness.calls.tokens import TERMINATORS, Token
 from harness.errors import DataError
+from harness.failures.catalogue import CATALOGUE, Code
 from harness.files import canonical_json
 from harness.findings import Finding, Severity
 from harness.jsontypes import Json
@@ -22,15 +23,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RowCheck:
     """One thing that may be wrong with a row: `shows` gives the evidence for a bad row, None for a good one."""
 
-    code: str
-    severity: Severity
+    code: Code
     shows: Callable[[Row], str | None]
-    cause: str
-    remedy: str
 
     def findings(self, rows: Iterable[Row]) -> tuple[Finding, ...]:
         """One finding for all the bad rows together, at the first of them."""
@@ -39,16 +37,7 @@ class RowCheck:
             return ()
         row, text = bad[0]
         more = f" (and {len(bad) - 1} rows more)" if len(bad) > 1 else ""
-        return (
-            Finding(
-                code=self.code,
-                severity=self.severity,
-                evidence=text + more,
-                cause=self.cause,
-                remedy=self.remedy,
-                where=row.place,
-            ),
-        )
+        return (CATALOGUE[self.code].found(text + more, row.place),)
 
 
 def check_rows(
@@ -94,15 +83,15 @@ def _truncation(
 
     def shows(row: Row) -> str | None:
         length = len(row.input_ids)
-        return f"{length} tokens, max_length is {max_length}" if length > max_length else None
+        if length <= max_length:
+            return None
+        start, count = len(row.prompt.ids), len(stage.functions.names)
+        return (
+            f"{length} tokens, the answer begins at {start}, max_length is {max_length}: "
+            f"at most {fitting} of {count} functions fit, all rows need {needed}"
+        )
 
-    return RowCheck(
-        code="row_truncated",
-        severity=Severity.CRITICAL,
-        shows=shows,
-        cause=f"the answer would be cut off; {fitting} of {len(stage.functions.names)} functions fit",
-        remedy=f"leave max_length out of the recipe, or give at least {needed}",
-    )
+    return RowCheck(Code.ROW_TRUNCATED, shows)
 
 
 def _functions_that_fit(
@@ -138,27 +127,9 @@ def _form_checks(tokenizer: "PreTrainedTokenizerBase") -> tuple[RowCheck, ...]:
         return None if good else f"the row ends in {tokenizer.decode(list(row.input_ids[-1:]))!r}"
 
     return (
-        RowCheck(
-            code="double_bos",
-            severity=Severity.CRITICAL,
-            shows=bos_count,
-            cause="the template prints it and the tokenizer adds it again",
-            remedy="use FunctionGemma's chat template as it came",
-        ),
-        RowCheck(
-            code="prompt_not_prefix",
-            severity=Severity.CRITICAL,
-            shows=other_beginning,
-            cause="the model would be asked something else than it was trained on",
-            remedy="use a chat template whose generation prompt begins the model's turn",
-        ),
-        RowCheck(
-            code="terminator_not_supervised",
-            severity=Severity.CRITICAL,
-            shows=other_end,
-            cause="the model would not learn to stop",
-            remedy=f"the template must end a call in {Token.START_RESPONSE} and a reply in {Token.END_TURN}",
-        ),
+        RowCheck(Code.DOUBLE_BOS, bos_count),
+        RowCheck(Code.PROMPT_NOT_PREFIX, other_beginning),
+        RowCheck(Code.TERMINATOR_NOT_SUPERVISED, other_end),
     )
 
 
@@ -169,26 +140,14 @@ def _round_trip(tokenizer: "PreTrainedTokenizerBase") -> RowCheck:
         same = reading.problem is None and _plain(reading.calls) == _plain(row.calls)
         return None if same else f"{text!r} does not read back as {_plain(row.calls)}"
 
-    return RowCheck(
-        code="call_not_read_back",
-        severity=Severity.CRITICAL,
-        shows=shows,
-        cause="the answer that would be trained is not the row's",
-        remedy="keep control tokens out of the arguments, and give them as an object, not as a JSON string",
-    )
+    return RowCheck(Code.CALL_NOT_READ_BACK, shows)
 
 
 def _null_filling() -> RowCheck:
     def shows(row: Row) -> str | None:
         return next((f"{call.name} has an argument that is null" for call in row.calls if _has_null(call)), None)
 
-    return RowCheck(
-        code="null_filled",
-        severity=Severity.CRITICAL,
-        shows=shows,
-        cause="columns were unified and missing keys came back as null; the model would learn phantom arguments",
-        remedy="leave an argument that is not meant out of the call",
-    )
+    return RowCheck(Code.NULL_IN_ROW, shows)
 
 
 def _has_null(call: Call) -> bool:
@@ -211,13 +170,7 @@ def _leak(suite: Suite) -> RowCheck:
         case = cases.get(normalised(row.case.request))
         return None if case is None else f"{row.case.request!r} is the test case {case!r}"
 
-    return RowCheck(
-        code="leaked_case",
-        severity=Severity.CRITICAL,
-        shows=shows,
-        cause="a test that is a training row measures memory",
-        remedy="write the training row differently",
-    )
+    return RowCheck(Code.LEAKED_CASE, shows)
 
 
 def _duplicates(rows: Sequence[Row]) -> RowCheck:
@@ -227,13 +180,7 @@ def _duplicates(rows: Sequence[Row]) -> RowCheck:
         count = counts[normalised(row.case.request)]
         return f"{row.case.request!r} stands {count} times" if count > 1 else None
 
-    return RowCheck(
-        code="duplicate_row",
-        severity=Severity.WARNING,
-        shows=shows,
-        cause="a repeated request weighs more, and contradicts itself if its calls differ",
-        remedy="drop or reword the copies",
-    )
+    return RowCheck(Code.DUPLICATE_ROW, shows)
 
 
 def _untrained(rows: Sequence[Row], stage: Stage) -> tuple[Finding, ...]:
@@ -241,15 +188,7 @@ def _untrained(rows: Sequence[Row], stage: Stage) -> tuple[Finding, ...]:
     missing = [name for name in stage.functions.names if name not in trained]
     if not missing:
         return ()
-    return (
-        Finding(
-            code="untrained_function",
-            severity=Severity.WARNING,
-            evidence=f"no training row calls {', '.join(missing)}",
-            cause="the model sees the declaration and never a call of it",
-            remedy="write rows for it in train/",
-        ),
-    )
+    return (CATALOGUE[Code.UNTRAINED_FUNCTION].found(f"no training row calls {', '.join(missing)}"),)
 
 
 def normalised(text: str) -> str:

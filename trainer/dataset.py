@@ -1,7 +1,7 @@
 """Training rows as token ids: rendered by the tokenizer's own template, so that the library tokenises nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.calls.prompt import Prompt, build_prompt, messages, render_row, token_ids
@@ -53,6 +53,21 @@ def build_rows(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage,
     if not cases:
         raise DataError(f"no training rows for {stage.name}", path=suite.root, remedy="write some in train/*.jsonl")
     return tuple(_row(tokenizer, suite, stage, case, reply) for case in cases)
+
+
+def cut_rows(rows: Sequence[Row], max_length: int) -> tuple[Row, ...]:
+    """The rows as they are trained at `max_length` tokens: cut at their end, and left out where no answer is left.
+
+    Raises DataError when nothing is left of any answer.
+    """
+    kept = tuple(replace(row, input_ids=row.input_ids[:max_length]) for row in rows if len(row.prompt.ids) < max_length)
+    if not kept:
+        shortest = min(len(row.prompt.ids) for row in rows)
+        raise DataError(
+            f"no row has an answer left: max_length is {max_length}, the shortest prompt has {shortest} tokens",
+            remedy="leave max_length out of the recipe",
+        )
+    return kept
 
 
 def _row(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage, case: Case, reply: str) -> Row:

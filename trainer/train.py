@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.calls.tokens import Token
 from harness.errors import CallproofError, CandidateError, DataError, DeviceError, OutputError
 from harness.files import sha256_file, whole_folder
-from harness.findings import Finding
+from harness.findings import Finding, Severity
 from harness.models.candidate import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -31,7 +31,7 @@ from harness.models.matrix import Cell, Device, DType, Form
 from harness.stages import Stage
 from harness.suites import Suite
 from trainer.checks import check_rows, needed_length, refuse_critical
-from trainer.dataset import Row, build_rows, data_hash
+from trainer.dataset import Row, build_rows, cut_rows, data_hash
 from trainer.recipe import Packing, Recipe
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ _LOGS = 20  # how many times a run logs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to train: the suite's stage, the recipe, the base, the candidate to start from if any, and where it goes."""
+    """What to train: the suite's stage, the recipe, the base, the candidate to start from if any, and where it goes.
+
+    With `force`, critical findings in the rows do not stop it; the manifest records them.
+    """
 
     suite: Suite
     stage: Stage
@@ -57,6 +60,7 @@ class Job:
     start: Candidate | None
     output: Path
     device: Device
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,9 @@ def train(job: Job) -> Trained:
     rows = build_rows(tokenizer, job.suite, job.stage, job.recipe.no_call_reply)
     max_length = job.recipe.max_length or needed_length(rows)
     findings = check_rows(rows, job.suite, job.stage, tokenizer, max_length)
-    refuse_critical(findings)
+    if not job.force:
+        refuse_critical(findings)
+    rows = cut_rows(rows, max_length)
     with whole_folder(job.output) as folder, TemporaryDirectory() as scratch:
         begun = time.monotonic()
         loop = _loop(job, tokenizer, rows, Path(scratch), max_length)
@@ -101,6 +107,7 @@ def train(job: Job) -> Trained:
             seed=job.recipe.seed,
             seconds=round(time.monotonic() - begun, 3),
             metrics=metrics,
+            findings=tuple(finding.json() for finding in findings if finding.severity is Severity.CRITICAL),
         )
         manifest.write(folder)
     return Trained(manifest=manifest, findings=findings)

@@ -10,6 +10,7 @@ from harness.findings import Finding, Severity
 class Side(StrEnum):
     """Where a failure shows first."""
 
+    DATA = "training data"
     ADAPTER = "adapter files"
     NUMERICS = "running model"
     OUTPUTS = "outputs"
@@ -18,6 +19,15 @@ class Side(StrEnum):
 class Code(StrEnum):
     """The name of every known failure."""
 
+    ROW_TRUNCATED = "row_truncated"
+    DOUBLE_BOS = "double_bos"
+    PROMPT_NOT_PREFIX = "prompt_not_prefix"
+    TERMINATOR_NOT_SUPERVISED = "terminator_not_supervised"
+    CALL_NOT_READ_BACK = "call_not_read_back"
+    NULL_IN_ROW = "null_filled"
+    LEAKED_CASE = "leaked_case"
+    DUPLICATE_ROW = "duplicate_row"
+    UNTRAINED_FUNCTION = "untrained_function"
     UNDERSIZED = "undersized_adapter"
     UNTRAINED = "untrained_adapter"
     PARTLY_UNTRAINED = "partly_untrained_adapter"
@@ -73,6 +83,87 @@ class Failure:
 
 
 _ALL = (
+    Failure(
+        code=Code.ROW_TRUNCATED,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Truncated rows",
+        symptom="high token accuracy while training, and then no call, or an echo of the declarations",
+        cause="rows longer than max_length lose their end, which is the call; long declarations make rows long",
+        remedy="leave max_length out of the recipe: it is then as long as the longest row",
+    ),
+    Failure(
+        code=Code.DOUBLE_BOS,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Two <bos> tokens",
+        symptom="accuracy below what the same rows give elsewhere, here or where the prompt is built otherwise",
+        cause="the template prints it and the tokenizer adds it again",
+        remedy="use FunctionGemma's chat template as it came",
+    ),
+    Failure(
+        code=Code.PROMPT_NOT_PREFIX,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Row that does not begin with its prompt",
+        symptom="good losses and wrong answers",
+        cause="the model would be asked something else than it was trained on",
+        remedy="use a chat template whose generation prompt begins the model's turn",
+    ),
+    Failure(
+        code=Code.TERMINATOR_NOT_SUPERVISED,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Terminator without loss",
+        symptom="right calls that never end",
+        cause="the model would not learn to stop",
+        remedy="let the template end a call in <start_function_response> and a reply in <end_of_turn>",
+    ),
+    Failure(
+        code=Code.CALL_NOT_READ_BACK,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Answer that is not the row's",
+        symptom="malformed calls",
+        cause="the answer that would be trained does not read back as the row's calls",
+        remedy="keep control tokens out of the arguments, and give them as an object, not as a JSON string",
+    ),
+    Failure(
+        code=Code.NULL_IN_ROW,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Null-filled arguments",
+        symptom="`artist:None` and the like for arguments that nobody asked for",
+        cause="columns were unified and missing keys came back as null; the model would learn phantom arguments",
+        remedy="leave an argument that is not meant out of the call",
+    ),
+    Failure(
+        code=Code.LEAKED_CASE,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Test case among the training rows",
+        symptom="an accuracy that no user will see",
+        cause="a test that is a training row measures memory",
+        remedy="write the training row differently",
+    ),
+    Failure(
+        code=Code.DUPLICATE_ROW,
+        side=Side.DATA,
+        severity=Severity.WARNING,
+        title="Repeated rows",
+        symptom="none by itself",
+        cause="a repeated request weighs more, and contradicts itself if its calls differ",
+        remedy="drop or reword the copies",
+    ),
+    Failure(
+        code=Code.UNTRAINED_FUNCTION,
+        side=Side.DATA,
+        severity=Severity.WARNING,
+        title="Function without a row",
+        symptom="a function that is never called",
+        cause="the model sees the declaration and never a call of it",
+        remedy="write rows for it in train/",
+    ),
     Failure(
         code=Code.UNDERSIZED,
         side=Side.ADAPTER,

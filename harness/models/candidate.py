@@ -21,6 +21,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PICKLED_WEIGHTS = "adapter_model.bin"
 TRAINER_STATE = "trainer_state.json"
+LEAKED_CASE = "leaked_case"  # as the catalogue has it; a score on what was trained on says nothing
 FORMAT_VERSION = 1
 
 
@@ -50,7 +51,10 @@ class ParameterCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateManifest:
-    """What `candidate.json` holds. Hashes are SHA-256 in hexadecimal; `seconds` is the wall time of the training."""
+    """What `candidate.json` holds. Hashes are SHA-256 in hexadecimal; `seconds` is the wall time of the training.
+
+    `findings` are the critical ones in the rows that the training was forced to go on with.
+    """
 
     suite: str
     stage: str
@@ -68,6 +72,7 @@ class CandidateManifest:
     seed: int
     seconds: float
     metrics: Mapping[str, float]
+    findings: tuple[Mapping[str, Json], ...] = ()
     format_version: int = FORMAT_VERSION
 
     @classmethod
@@ -91,7 +96,11 @@ class CandidateManifest:
         for field in fields(cls):
             if not isinstance(record[field.name], _JSON_TYPES[field.name]):
                 raise CandidateError(f"manifest key {field.name!r} has a wrong type", path=path, remedy=_RETRAIN)
-        nested = {"lora": _lora(record["lora"], path), "parameters": _parameters(record["parameters"], path)}
+        nested = {
+            "lora": _lora(record["lora"], path),
+            "parameters": _parameters(record["parameters"], path),
+            "findings": _findings(record["findings"], path),
+        }
         return cls(**{**record, **nested})  # type: ignore[arg-type]  # the types were checked just above
 
     def write(self, folder: Path) -> None:
@@ -105,6 +114,7 @@ _JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("suite", "stage", "base", "developer", *_HASHES), str),
     **dict.fromkeys(("recipe", "lora", "parameters", "versions", "metrics"), dict),
     **dict.fromkeys(("seed", "format_version"), int),
+    "findings": list,
     "seconds": (int, float),
 }
 
@@ -127,6 +137,18 @@ def _parameters(record: Json, path: Path) -> ParameterCounts:
         raise CandidateError(f"manifest key 'parameters': {error}", path=path, remedy=_RETRAIN) from error
 
 
+_FINDING_KEYS = {"code", "severity", "where", "evidence", "cause", "remedy"}
+
+
+def _findings(record: Json, path: Path) -> tuple[Mapping[str, Json], ...]:
+    found = record if isinstance(record, list) else []
+    for entry in found:
+        texts = isinstance(entry, dict) and all(isinstance(value, str) for value in entry.values())
+        if not isinstance(entry, dict) or not texts or set(entry) != _FINDING_KEYS:
+            raise CandidateError("manifest key 'findings' holds no finding", path=path, remedy=_RETRAIN)
+    return tuple(entry for entry in found if isinstance(entry, dict))
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An adapter's folder, and its manifest if it has one."""
@@ -135,12 +157,12 @@ class Candidate:
     manifest: CandidateManifest | None
 
     def findings(self) -> tuple[Finding, ...]:
-        """What the folder alone shows: no manifest, or an adapter that is not the one the manifest was written for."""
+        """What the folder shows: no manifest, another adapter than the manifest's, faults that were trained in."""
         if self.manifest is None:
             return (_no_manifest(self.folder),)
-        if sha256_file(self.folder / ADAPTER_WEIGHTS) != self.manifest.adapter_sha256:
-            return (_adapter_changed(self.folder),)
-        return ()
+        changed = sha256_file(self.folder / ADAPTER_WEIGHTS) != self.manifest.adapter_sha256
+        forced = tuple(_forced(finding) for finding in self.manifest.findings)
+        return (*forced, _adapter_changed(self.folder)) if changed else forced
 
 
 def load_candidate(source: str | Path, *, suite: str = "suites/music", stage: str = "stage2") -> Candidate:
@@ -208,6 +230,19 @@ def _no_manifest(folder: Path) -> Finding:
         evidence=f"{folder.name} holds an adapter and no {MANIFEST_NAME}",
         cause="the adapter was not made by `python -m trainer`",
         remedy="see to it that base and function set are those it was trained for: nothing here can check that",
+    )
+
+
+def _forced(found: Mapping[str, Json]) -> Finding:
+    """A finding that the training went on with. Its score is honest all the same, unless the rows held the test."""
+    critical = found["code"] == LEAKED_CASE
+    return Finding(
+        code=str(found["code"]),
+        severity=Severity.CRITICAL if critical else Severity.WARNING,
+        evidence=f"trained with --force in spite of it: {found['evidence']}",
+        cause=str(found["cause"]),
+        remedy=str(found["remedy"]),
+        where=str(found["where"]),
     )
 
 

@@ -17,7 +17,7 @@ from harness.suites import Suite
 from tests.models.tiny import SPECIAL
 from tests.trainer.conftest import TRAIN, write_rows
 from trainer.checks import check_rows, needed_length, normalised, refuse_critical
-from trainer.dataset import IGNORED, Row, build_rows, data_hash
+from trainer.dataset import IGNORED, Row, build_rows, cut_rows, data_hash
 
 REPLY = "I cannot help with that."
 IDS = {token: index for index, token in SPECIAL.items()}
@@ -82,8 +82,8 @@ def test_a_stage_takes_the_rows_it_declares(tokenizer: PreTrainedTokenizerBase, 
 def test_truncation(rows: tuple[Row, ...], check: Check) -> None:
     found = check(rows, needed_length(rows) - 1)["row_truncated"]
     assert found.severity is Severity.CRITICAL
-    assert "1 of 2 functions fit" in found.cause
-    assert str(needed_length(rows)) in found.remedy
+    assert "1 of 2 functions fit" in found.evidence
+    assert f"all rows need {needed_length(rows)}" in found.evidence
     with pytest.raises(DataError, match=r"all\.jsonl:5: row_truncated"):
         refuse_critical([found])
 
@@ -138,6 +138,17 @@ def test_warnings(
     }
     assert "time" in found["untrained_function"].evidence
     refuse_critical(list(found.values()))
+
+
+def test_cut_rows_keep_what_fits_of_their_answers(rows: tuple[Row, ...]) -> None:
+    longest = needed_length(rows)
+    assert cut_rows(rows, longest) == rows
+    shortest = min(len(row.prompt.ids) for row in rows)
+    cut = cut_rows(rows, shortest + 1)
+    assert cut
+    assert all(len(row.input_ids) == shortest + 1 and row.answer_ids for row in cut)
+    with pytest.raises(DataError, match=f"no row has an answer left: max_length is {shortest}"):
+        cut_rows(rows, shortest)
 
 
 def test_a_request_with_a_control_token(

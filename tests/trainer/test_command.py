@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.candidate import ADAPTER_WEIGHTS, MANIFEST_NAME
+from harness.failures.catalogue import Code
+from harness.findings import Severity
+from harness.models.candidate import ADAPTER_WEIGHTS, MANIFEST_NAME, load_candidate
 from tests.trainer.conftest import CASES, TRAIN, write_rows
 from trainer.__main__ import main
 
@@ -93,6 +95,31 @@ def test_a_leak_stops_it(arguments: list[str], suite_folder: Path, capsys: pytes
     write_rows(suite_folder / "train" / "all.jsonl", [*TRAIN, {**CASES[0], "id": "leak"}])
     line = fails(arguments, capsys)
     assert "all.jsonl:6: leaked_case" in line
+
+
+def test_forced_in_spite_of_a_leak_the_candidate_tells(
+    arguments: list[str], suite_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(suite_folder / "train" / "all.jsonl", [*TRAIN, {**CASES[0], "id": "leak"}])
+    assert main([*arguments, "--force"]) == 0
+    assert "critical: leaked_case" in capsys.readouterr().err
+    (found,) = load_candidate(tmp_path / "candidate").findings()
+    assert (found.code, found.severity) == (Code.LEAKED_CASE, Severity.CRITICAL)
+    assert "trained with --force" in found.evidence
+    assert found.where.endswith("all.jsonl:6")
+
+
+def test_forced_with_too_short_a_length_rows_are_cut(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(arguments)
+    longest = json.loads((tmp_path / "candidate" / MANIFEST_NAME).read_text(encoding="utf-8"))["recipe"]["max_length"]
+    assert main([*arguments, "--force", "--max_length", str(longest - 2)]) == 0
+    (found,) = load_candidate(tmp_path / "candidate").findings()
+    assert (found.code, found.severity) == (Code.ROW_TRUNCATED, Severity.WARNING)
+    assert f"max_length is {longest - 2}" in found.evidence
+    capsys.readouterr()
+    assert "no row has an answer left: max_length is 20" in fails([*arguments, "--force", "--max_length", "20"], capsys)
 
 
 def test_no_rows_for_the_stage(arguments: list[str], suite_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
