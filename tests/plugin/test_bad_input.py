@@ -112,6 +112,7 @@ def write_adapter(folder: Path, **manifest: Json) -> None:
         "recipe": {},
         "versions": {},
         "metrics": {},
+        "findings": [],
         "lora": {"r": 1, "alpha": 1.0, "scaling": 1.0, "target_modules": [], "rslora": False},
         "parameters": {"trainable": 1, "total": 1},
         "seed": 1,
