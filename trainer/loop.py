@@ -13,7 +13,7 @@ CALL_ACCURACY = "call_token_accuracy"
 
 
 class CallTrainer(SFTTrainer):
-    """Trains on rows whose batches carry `call_mask`: which labels belong to a call."""
+    """Trains on rows whose batches carry `call_mask`: which labels (or `shift_labels`, if given) belong to a call."""
 
     def __init__(self, model: PeftModel, **settings: Any) -> None:
         """As SFTTrainer's; the model is watched for the token accuracies its fused head computes."""
@@ -34,7 +34,9 @@ class CallTrainer(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """TRL's loss; counts the call tokens predicted right on the way."""
-        in_call = inputs.pop("call_mask")[:, 1:]  # the output at a position predicts the next token
+        in_call = inputs.pop("call_mask")
+        if "shift_labels" not in inputs:
+            in_call = in_call[:, 1:]  # the output at a position predicts the next token
         untyped: Any = super()
         loss = untyped.compute_loss(model, inputs, return_outputs, num_items_in_batch)
         scored = in_call.bool() & self._outputs.label_mask

@@ -41,14 +41,16 @@ class PaddedBatch:
 class SharedPrefixBatch:
     """Collates rows into one sequence: the prefix they share once, then what is left of each as a segment of its own.
 
-    The loss and its gradient are those of `PaddedBatch` (up to rounding, and to the adapter's dropout, which falls on
-    the shared tokens once), for a fraction of the work; the model must mask by segment, see `mask_by_segments`.
+    `scored_ids` are the places whose output is scored, those before a supervised token, and `shift_labels` and
+    `call_mask` are as long: no other place's output is multiplied with the vocabulary. The loss and its gradient are
+    those of `PaddedBatch` (up to rounding, and to the adapter's dropout, which falls on the shared tokens once), for a
+    fraction of the work; the model must know of segments, see `read_segments`.
     """
 
     call_id: int
 
     def __call__(self, rows: Sequence[Example]) -> dict[str, "torch.Tensor"]:
-        """Ids, labels, positions, segments, and which labels belong to a call; every tensor has one row."""
+        """Ids, labels, positions, segments, and what is scored; every tensor has one row."""
         shared = _shared_prompt(rows)
         ids = rows[0]["input_ids"][:shared]
         labels, calls = [IGNORED] * shared, [0] * shared
@@ -59,8 +61,15 @@ class SharedPrefixBatch:
             calls += call_mask(row["labels"], self.call_id)[shared:]
             positions += range(shared, len(row["input_ids"]))
             segments += [segment] * (len(row["input_ids"]) - shared)
+        scored = [place for place, label in enumerate(labels[1:]) if label != IGNORED]
         return _tensors(
-            input_ids=[ids], labels=[labels], position_ids=[positions], segment_ids=[segments], call_mask=[calls]
+            input_ids=[ids],
+            labels=[labels],
+            position_ids=[positions],
+            segment_ids=[segments],
+            scored_ids=[scored],
+            shift_labels=[[labels[place + 1] for place in scored]],
+            call_mask=[[calls[place + 1] for place in scored]],
         )
 
 
@@ -70,21 +79,33 @@ def call_mask(labels: Sequence[int], call_id: int) -> list[int]:
     return [0] * start + [1] * (len(labels) - start)
 
 
-def mask_by_segments(model: "PreTrainedModel") -> None:
-    """Make a model take `segment_ids`: its decoder then attends within a segment and to the shared prefix only."""
+def read_segments(model: "PreTrainedModel") -> None:
+    """Make a model take `segment_ids` and `scored_ids`.
+
+    With the first its decoder attends within a segment and to the shared prefix only; with the second it gives the
+    hidden states of those places only.
+    """
     kinds = AttentionKinds.of(model.config)
     dtype = model.dtype
+    scored: list[torch.Tensor] = []
 
-    def build_masks(
+    def take(
         _module: "torch.nn.Module", args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if "segment_ids" in kwargs:
             layout = Layout(kwargs.pop("segment_ids")[0], kwargs["position_ids"][0])
             kwargs["attention_mask"] = attention_masks(kinds, layout, layout, dtype)
+        scored[:] = kwargs.pop("scored_ids", ())
         return args, kwargs
 
+    def give(_module: "torch.nn.Module", _args: tuple[Any, ...], output: Any) -> Any:
+        if scored:
+            output.last_hidden_state = output.last_hidden_state[:, scored.pop()]
+        return output
+
     untyped: Any = model
-    untyped.get_decoder().register_forward_pre_hook(build_masks, with_kwargs=True)
+    untyped.get_decoder().register_forward_pre_hook(take, with_kwargs=True)
+    untyped.get_decoder().register_forward_hook(give)
 
 
 def _shared_prompt(rows: Sequence[Example]) -> int:

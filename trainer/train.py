@@ -130,7 +130,7 @@ def _loop(
     from transformers import set_seed
 
     from trainer.loop import CallTrainer
-    from trainer.packing import PaddedBatch, SharedPrefixBatch, mask_by_segments
+    from trainer.packing import PaddedBatch, SharedPrefixBatch, read_segments
 
     set_seed(job.recipe.seed)  # before the adapter's random weights are drawn
     base = load_base(job.base, Cell(job.device, DType.FLOAT32, Form.BASE))
@@ -139,7 +139,7 @@ def _loop(
     call_id = vocabulary[Token.START_CALL]
     collator: PaddedBatch | SharedPrefixBatch = PaddedBatch(vocabulary[Token.PAD], call_id)
     if job.recipe.packing is Packing.SHARED_PREFIX:
-        mask_by_segments(base)
+        read_segments(base)
         collator = SharedPrefixBatch(call_id)
     data = Dataset.from_dict(
         {"input_ids": [list(row.input_ids) for row in rows], "labels": [list(row.labels) for row in rows]}

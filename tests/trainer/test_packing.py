@@ -7,7 +7,7 @@ import torch
 
 from tests.models.tiny import tiny_model
 from trainer.dataset import IGNORED
-from trainer.packing import Example, PaddedBatch, SharedPrefixBatch, call_mask, mask_by_segments
+from trainer.packing import Example, PaddedBatch, SharedPrefixBatch, call_mask, read_segments
 
 CALL = 48
 PREFIX = [2, *range(110, 150)]
@@ -27,11 +27,14 @@ ROWS = [
 
 def loss_and_gradients(batch: dict[str, torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
     model: Any = tiny_model()
-    if "segment_ids" in batch:
-        mask_by_segments(model)
     labels, _ = batch.pop("labels"), batch.pop("call_mask")
-    logits = model(**batch).logits[:, :-1].flatten(0, 1)
-    loss: Any = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED)
+    wanted = batch.pop("shift_labels", labels[:, 1:])
+    if "segment_ids" in batch:
+        read_segments(model)
+        logits = model(**batch).logits
+    else:
+        logits = model(**batch).logits[:, :-1]
+    loss: Any = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
     loss.backward()
     return loss.item(), [weight.grad for weight in model.parameters()]
 
@@ -51,7 +54,9 @@ def test_layout_of_a_packed_batch() -> None:
     assert batch["segment_ids"][0, len(PREFIX) :].tolist() == [1, 1, 1, 1, 2, 2, 2]
     assert batch["position_ids"][0, len(PREFIX) :].tolist() == [41, 42, 43, 44, 41, 42, 43]
     assert batch["labels"][0, len(PREFIX) :].tolist() == [IGNORED, IGNORED, CALL, 50, IGNORED, 7, 106]
-    assert batch["call_mask"][0, len(PREFIX) :].tolist() == [0, 0, 1, 1, 0, 0, 0]
+    assert (batch["scored_ids"][0] - len(PREFIX)).tolist() == [1, 2, 4, 5]
+    assert batch["shift_labels"].tolist() == [[CALL, 50, 7, 106]]
+    assert batch["call_mask"].tolist() == [[1, 1, 0, 0]]
 
 
 def test_no_segment_begins_with_a_supervised_token() -> None:
