@@ -3,7 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.calls.lint import lint
@@ -61,12 +61,30 @@ def check_rows(
 
 def refuse_critical(findings: Sequence[Finding]) -> None:
     """Raise DataError with the first critical finding, if there is one."""
-    critical = [finding for finding in findings if finding.severity is Severity.CRITICAL]
-    if critical:
+    if critical := _critical(findings):
         first = critical[0]
         more = f" (and {len(critical) - 1} critical findings more)" if len(critical) > 1 else ""
         what = f"{first.code}: {first.evidence}: {first.cause}{more}"
         raise DataError(what, path=first.where or None, remedy=first.remedy)
+
+
+def trained_in(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The critical findings as they are to be told of a candidate that was trained in spite of them.
+
+    Its score is honest all the same, and so they are warnings, unless the rows held the test.
+    """
+    return tuple(
+        replace(
+            finding,
+            severity=Severity.CRITICAL if finding.code == Code.LEAKED_CASE else Severity.WARNING,
+            evidence=f"trained with --force in spite of it: {finding.evidence}",
+        )
+        for finding in _critical(findings)
+    )
+
+
+def _critical(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.CRITICAL]
 
 
 def needed_length(rows: Sequence[Row]) -> int:

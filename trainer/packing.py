@@ -87,7 +87,7 @@ def read_segments(model: "PreTrainedModel") -> None:
     """
     kinds = AttentionKinds.of(model.config)
     dtype = model.dtype
-    scored: list[torch.Tensor] = []
+    scored: list[torch.Tensor] = []  # of the forward pass under way: what `take` takes off its arguments for `give`
 
     def take(
         _module: "torch.nn.Module", args: tuple[Any, ...], kwargs: dict[str, Any]

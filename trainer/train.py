@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.calls.tokens import Token
 from harness.errors import CallproofError, CandidateError, DataError, DeviceError, OutputError
 from harness.files import sha256_file, whole_folder
-from harness.findings import Finding, Severity
+from harness.findings import Finding
 from harness.models.candidate import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -30,7 +30,7 @@ from harness.models.loading import attach_adapter, load_base, load_tokenizer, no
 from harness.models.matrix import Cell, Device, DType, Form
 from harness.stages import Stage
 from harness.suites import Suite
-from trainer.checks import check_rows, needed_length, refuse_critical
+from trainer.checks import check_rows, needed_length, refuse_critical, trained_in
 from trainer.dataset import Row, build_rows, cut_rows, data_hash
 from trainer.recipe import Packing, Recipe
 
@@ -107,7 +107,7 @@ def train(job: Job) -> Trained:
             seed=job.recipe.seed,
             seconds=round(time.monotonic() - begun, 3),
             metrics=metrics,
-            findings=tuple(finding.json() for finding in findings if finding.severity is Severity.CRITICAL),
+            findings=trained_in(findings),
         )
         manifest.write(folder)
     return Trained(manifest=manifest, findings=findings)

@@ -21,7 +21,6 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 PICKLED_WEIGHTS = "adapter_model.bin"
 TRAINER_STATE = "trainer_state.json"
-LEAKED_CASE = "leaked_case"  # as the catalogue has it; a score on what was trained on says nothing
 FORMAT_VERSION = 1
 
 
@@ -53,7 +52,7 @@ class ParameterCounts:
 class CandidateManifest:
     """What `candidate.json` holds. Hashes are SHA-256 in hexadecimal; `seconds` is the wall time of the training.
 
-    `findings` are the critical ones in the rows that the training was forced to go on with.
+    `findings` are those in the rows that the training was forced to go on with.
     """
 
     suite: str
@@ -72,7 +71,7 @@ class CandidateManifest:
     seed: int
     seconds: float
     metrics: Mapping[str, float]
-    findings: tuple[Mapping[str, Json], ...] = ()
+    findings: tuple[Finding, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @classmethod
@@ -137,16 +136,16 @@ def _parameters(record: Json, path: Path) -> ParameterCounts:
         raise CandidateError(f"manifest key 'parameters': {error}", path=path, remedy=_RETRAIN) from error
 
 
-_FINDING_KEYS = {"code", "severity", "where", "evidence", "cause", "remedy"}
+def _findings(record: Json, path: Path) -> tuple[Finding, ...]:
+    return tuple(_finding(entry, path) for entry in record) if isinstance(record, list) else ()
 
 
-def _findings(record: Json, path: Path) -> tuple[Mapping[str, Json], ...]:
-    found = record if isinstance(record, list) else []
-    for entry in found:
-        texts = isinstance(entry, dict) and all(isinstance(value, str) for value in entry.values())
-        if not isinstance(entry, dict) or not texts or set(entry) != _FINDING_KEYS:
-            raise CandidateError("manifest key 'findings' holds no finding", path=path, remedy=_RETRAIN)
-    return tuple(entry for entry in found if isinstance(entry, dict))
+def _finding(record: Json, path: Path) -> Finding:
+    texts = {key: value for key, value in record.items() if isinstance(value, str)} if isinstance(record, dict) else {}
+    try:
+        return Finding(**{**texts, "severity": Severity(texts["severity"])})  # type: ignore[arg-type]  # all are str
+    except (KeyError, TypeError, ValueError) as error:
+        raise CandidateError(f"manifest key 'findings': {error}", path=path, remedy=_RETRAIN) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +160,7 @@ class Candidate:
         if self.manifest is None:
             return (_no_manifest(self.folder),)
         changed = sha256_file(self.folder / ADAPTER_WEIGHTS) != self.manifest.adapter_sha256
-        forced = tuple(_forced(finding) for finding in self.manifest.findings)
-        return (*forced, _adapter_changed(self.folder)) if changed else forced
+        return (*self.manifest.findings, _adapter_changed(self.folder)) if changed else self.manifest.findings
 
 
 def load_candidate(source: str | Path, *, suite: str = "suites/music", stage: str = "stage2") -> Candidate:
@@ -230,19 +228,6 @@ def _no_manifest(folder: Path) -> Finding:
         evidence=f"{folder.name} holds an adapter and no {MANIFEST_NAME}",
         cause="the adapter was not made by `python -m trainer`",
         remedy="see to it that base and function set are those it was trained for: nothing here can check that",
-    )
-
-
-def _forced(found: Mapping[str, Json]) -> Finding:
-    """A finding that the training went on with. Its score is honest all the same, unless the rows held the test."""
-    critical = found["code"] == LEAKED_CASE
-    return Finding(
-        code=str(found["code"]),
-        severity=Severity.CRITICAL if critical else Severity.WARNING,
-        evidence=f"trained with --force in spite of it: {found['evidence']}",
-        cause=str(found["cause"]),
-        remedy=str(found["remedy"]),
-        where=str(found["where"]),
     )
 
 

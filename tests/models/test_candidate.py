@@ -107,6 +107,10 @@ def test_a_pickle_is_never_loaded(folder: Path) -> None:
     ("change", "message"),
     [
         ({"format_version": 2}, "format version 1"),
+        ({"findings": {}}, "'findings' has a wrong type"),
+        ({"findings": ["odd"]}, "manifest key 'findings': 'severity'"),
+        ({"findings": [{"severity": "loud"}]}, "manifest key 'findings': 'loud' is not a valid Severity"),
+        ({"findings": [{"severity": "note", "code": 1}]}, "manifest key 'findings': .*missing"),
         ({"extra": 1}, "unknown manifest keys: extra"),
         ({"seed": "one"}, "'seed' has a wrong type"),
         ({"lora": {"r": 4, "target_modules": []}}, "key 'lora': .*alpha"),
