@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.calls.lint import lint
-from harness.calls.prompt import build_prompt, check_prompt
+from harness.calls.prompt import build_prompt
 from harness.calls.syntax import Call, read
 from harness.calls.tokens import TERMINATORS, Token
 from harness.errors import DataError
 from harness.failures.catalogue import CATALOGUE, Code
+from harness.failures.function_sets import lint
+from harness.failures.prompts import check_prompt
 from harness.files import canonical_json
 from harness.findings import Finding, Severity
 from harness.jsontypes import Json

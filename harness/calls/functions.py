@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.calls.lint import lint
 from harness.calls.schema import (
     Schema,
     properties_of,
@@ -16,8 +15,6 @@ from harness.calls.tokens import is_name
 from harness.errors import DataError
 from harness.files import canonical_json, read_json, sha256_text
 from harness.jsontypes import Json
-
-__all__ = ["FunctionDeclaration", "FunctionSet", "lint"]
 
 _FORM = '{"type": "function", "function": {"name", "description", "parameters"}}'
 

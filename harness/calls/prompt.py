@@ -1,11 +1,10 @@
-"""Prompts as the tokenizer's own chat template prints them, and the check that they show the model what they should."""
+"""Prompts as the tokenizer's own chat template prints them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.calls.functions import FunctionSet
-from harness.calls.prompt_check import DEVELOPER_SENTENCE, check_prompt
 from harness.calls.tokens import Token
 from harness.errors import PromptError, one_line
 from harness.jsontypes import Json
@@ -13,7 +12,8 @@ from harness.jsontypes import Json
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["DEVELOPER_SENTENCE", "Prompt", "build_prompt", "check_prompt", "messages", "render_row", "token_ids"]
+DEVELOPER_SENTENCE = "You are a model that can do function calling with the following functions"
+"""What FunctionGemma was trained to see before the first declaration, word for word; the template does not add it."""
 
 _BOS_REMEDY = f"the template must print {Token.BOS} once, at the start, and no request may hold it"
 

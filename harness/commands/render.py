@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.calls.functions import FunctionSet, lint
-from harness.calls.prompt import check_prompt, render_row, token_ids
+from harness.calls.functions import FunctionSet
+from harness.calls.prompt import render_row, token_ids
 from harness.commands.rows import Row, read_rows, write_row
 from harness.errors import DataError, PromptError, one_line
+from harness.failures.function_sets import lint
+from harness.failures.prompts import check_prompt
 from harness.findings import Finding, Severity
 from harness.jsontypes import Json
 

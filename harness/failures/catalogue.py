@@ -10,6 +10,8 @@ from harness.findings import Finding, Severity
 class Side(StrEnum):
     """Where a failure shows first."""
 
+    FUNCTIONS = "function set"
+    PROMPT = "prompt"
     DATA = "training data"
     ADAPTER = "adapter files"
     NUMERICS = "running model"
@@ -19,8 +21,26 @@ class Side(StrEnum):
 class Code(StrEnum):
     """The name of every known failure."""
 
-    ROW_TRUNCATED = "row_truncated"
+    MISSING_PARAMETERS_TYPE = "missing_parameters_type"
+    REQUIRED_NOT_DECLARED = "required_not_declared"
+    RESERVED_PARAMETER_NAME = "reserved_parameter_name"
+    TYPE_LIST = "type_list"
+    ANY_OF = "any_of"
+    REF = "ref"
+    MISSING_TYPE = "missing_type"
+    NESTED_ARRAY = "nested_array"
+    ENUM_ON_NON_STRING = "enum_on_non_string"
+    PHANTOM_PARAMETER = "phantom_parameter"
+    DROPPED_CONSTRAINT = "dropped_constraint"
+    EMPTY_DESCRIPTION = "empty_description"
+    CONTROL_TOKEN_IN_TEXT = "control_token_in_text"
     DOUBLE_BOS = "double_bos"
+    MISSING_BOS = "missing_bos"
+    MISSING_DEVELOPER_SENTENCE = "missing_developer_sentence"
+    PROMPT_MISSING_FUNCTION = "prompt_missing_function"
+    PROMPT_MISSING_PARAMETER = "prompt_missing_parameter"
+    PROMPT_MISSING_ENUM_VALUE = "prompt_missing_enum_value"
+    ROW_TRUNCATED = "row_truncated"
     PROMPT_NOT_PREFIX = "prompt_not_prefix"
     TERMINATOR_NOT_SUPERVISED = "terminator_not_supervised"
     CALL_NOT_READ_BACK = "call_not_read_back"
@@ -84,6 +104,177 @@ class Failure:
 
 _ALL = (
     Failure(
+        code=Code.MISSING_PARAMETERS_TYPE,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="Parameters without a type",
+        symptom="declarations that run into each other, calls that are malformed",
+        cause="the template closes the parameters' brace together with their type, so a brace is missing",
+        remedy='add "type": "object" to `parameters`',
+    ),
+    Failure(
+        code=Code.REQUIRED_NOT_DECLARED,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="Required argument that is not declared",
+        symptom="an argument that is missing or made up in every call",
+        cause="the model is asked for an argument of which it sees nothing but the name",
+        remedy="declare it, or take it out of `required`",
+    ),
+    Failure(
+        code=Code.RESERVED_PARAMETER_NAME,
+        side=Side.FUNCTIONS,
+        severity=Severity.WARNING,
+        title="Parameter with a reserved name",
+        symptom="an argument that is never given",
+        cause="the template takes it for a schema keyword and drops it, so the model never sees the parameter",
+        remedy="rename the parameter",
+    ),
+    Failure(
+        code=Code.TYPE_LIST,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="List of types",
+        symptom="arguments of another type than meant",
+        cause="the template knows a single type by name, and prints an empty or nonsensical type here",
+        remedy="give the one type that calls use",
+    ),
+    Failure(
+        code=Code.ANY_OF,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="Choice of schemas",
+        symptom="arguments of another type than meant",
+        cause="the template knows a single type by name, and prints an empty or nonsensical type here",
+        remedy="write out the one form that calls use",
+    ),
+    Failure(
+        code=Code.REF,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="Schema by reference",
+        symptom="arguments of another type than meant",
+        cause="the template knows a single type by name, and prints an empty or nonsensical type here",
+        remedy="write the schema out in its place",
+    ),
+    Failure(
+        code=Code.MISSING_TYPE,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="Parameter without a type",
+        symptom="arguments of another type than meant",
+        cause="the template knows a single type by name, and prints an empty or nonsensical type here",
+        remedy="state its type",
+    ),
+    Failure(
+        code=Code.NESTED_ARRAY,
+        side=Side.FUNCTIONS,
+        severity=Severity.WARNING,
+        title="List of lists",
+        symptom="lists of another depth than meant",
+        cause="the template prints the inner list's schema as plain data, not as a schema",
+        remedy="flatten the list, or make its elements objects",
+    ),
+    Failure(
+        code=Code.ENUM_ON_NON_STRING,
+        side=Side.FUNCTIONS,
+        severity=Severity.WARNING,
+        title="Enum on another type than string",
+        symptom="values outside the enum",
+        cause="the template prints an enum for strings only, so the model does not see the values allowed",
+        remedy="make it a string, or name the values in the description",
+    ),
+    Failure(
+        code=Code.PHANTOM_PARAMETER,
+        side=Side.FUNCTIONS,
+        severity=Severity.WARNING,
+        title="Object without properties",
+        symptom="arguments that are named after schema keywords",
+        cause="the template then takes the schema's own keywords for the object's properties and declares them",
+        remedy="declare the object's properties, and leave the other keywords out",
+    ),
+    Failure(
+        code=Code.DROPPED_CONSTRAINT,
+        side=Side.FUNCTIONS,
+        severity=Severity.NOTE,
+        title="Constraint that is not printed",
+        symptom="values that break the schema",
+        cause="the template does not print it, so the model is judged by what it was not told",
+        remedy="say it in the description if calls depend on it",
+    ),
+    Failure(
+        code=Code.EMPTY_DESCRIPTION,
+        side=Side.FUNCTIONS,
+        severity=Severity.NOTE,
+        title="No description",
+        symptom="the function, or the argument, is mistaken for another",
+        cause="the model can go by the name alone",
+        remedy="describe it in a few words",
+    ),
+    Failure(
+        code=Code.CONTROL_TOKEN_IN_TEXT,
+        side=Side.FUNCTIONS,
+        severity=Severity.CRITICAL,
+        title="Control token in a declaration",
+        symptom="calls that are malformed, or of no declared function",
+        cause="the tokenizer turns it into the control token itself, which breaks the declaration apart",
+        remedy="take it out of the text",
+    ),
+    Failure(
+        code=Code.DOUBLE_BOS,
+        side=Side.PROMPT,
+        severity=Severity.CRITICAL,
+        title="Two <bos> tokens",
+        symptom="accuracy below what the same rows give elsewhere, here or where the prompt is built otherwise",
+        cause="the chat template prints it, and the tokenizer or somebody's code adds it again",
+        remedy="tokenize rendered text with add_special_tokens=False, and use FunctionGemma's template as it came",
+    ),
+    Failure(
+        code=Code.MISSING_BOS,
+        side=Side.PROMPT,
+        severity=Severity.CRITICAL,
+        title="No <bos> token",
+        symptom="answers that make no sense, out of a sound model",
+        cause="the template in use does not print it, or the prompt was cut or altered after it was rendered",
+        remedy="render the prompt with the base's own chat template, uncut",
+    ),
+    Failure(
+        code=Code.MISSING_DEVELOPER_SENTENCE,
+        side=Side.PROMPT,
+        severity=Severity.WARNING,
+        title="No developer's sentence",
+        symptom="prose where a call was due",
+        cause="the template does not add it, the caller has to",
+        remedy="give it, word for word, as the content of a first message with the role developer",
+    ),
+    Failure(
+        code=Code.PROMPT_MISSING_FUNCTION,
+        side=Side.PROMPT,
+        severity=Severity.CRITICAL,
+        title="Function that the prompt lacks",
+        symptom="a function that is never called",
+        cause="the template in use does not print it, or the prompt was cut or altered after it was rendered",
+        remedy="render the prompt with the base's own chat template, uncut",
+    ),
+    Failure(
+        code=Code.PROMPT_MISSING_PARAMETER,
+        side=Side.PROMPT,
+        severity=Severity.CRITICAL,
+        title="Parameter that the prompt lacks",
+        symptom="an argument that is never given, or made up",
+        cause="the template in use does not print it, or the prompt was cut or altered after it was rendered",
+        remedy="render the prompt with the base's own chat template, uncut",
+    ),
+    Failure(
+        code=Code.PROMPT_MISSING_ENUM_VALUE,
+        side=Side.PROMPT,
+        severity=Severity.CRITICAL,
+        title="Allowed value that the prompt lacks",
+        symptom="values outside the enum",
+        cause="the template in use does not print it, or the prompt was cut or altered after it was rendered",
+        remedy="render the prompt with the base's own chat template, uncut",
+    ),
+    Failure(
         code=Code.ROW_TRUNCATED,
         side=Side.DATA,
         severity=Severity.CRITICAL,
@@ -91,15 +282,6 @@ _ALL = (
         symptom="high token accuracy while training, and then no call, or an echo of the declarations",
         cause="rows longer than max_length lose their end, which is the call; long declarations make rows long",
         remedy="leave max_length out of the recipe: it is then as long as the longest row",
-    ),
-    Failure(
-        code=Code.DOUBLE_BOS,
-        side=Side.DATA,
-        severity=Severity.CRITICAL,
-        title="Two <bos> tokens",
-        symptom="accuracy below what the same rows give elsewhere, here or where the prompt is built otherwise",
-        cause="the template prints it and the tokenizer adds it again",
-        remedy="use FunctionGemma's chat template as it came",
     ),
     Failure(
         code=Code.PROMPT_NOT_PREFIX,

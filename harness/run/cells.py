@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
-from harness.calls.functions import lint
 from harness.calls.judge import CallError, judge
 from harness.calls.syntax import read
 from harness.errors import CallproofError
 from harness.failures.catalogue import Code
+from harness.failures.function_sets import lint
 from harness.failures.outputs import Output, diagnose_outputs
 from harness.findings import Finding, Severity
 from harness.models.decoding import Completion, StopReason

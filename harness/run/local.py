@@ -35,7 +35,7 @@ class LocalSource:
 
     def prepare(self, suite: Suite, stage: Stage, cases: Sequence[Case]) -> Prepared:
         """Prompts by the tokenizer's own chat template, each looked over for what the template lost."""
-        from harness.calls.prompt import check_prompt
+        from harness.failures.prompts import check_prompt
 
         prompts = tuple(self._prompt(suite, stage, case) for case in cases)
         findings = [

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.calls.functions import FunctionSet, lint
+from harness.calls.functions import FunctionSet
 from harness.errors import DataError
+from harness.failures.function_sets import lint
 from harness.findings import Severity
 from harness.jsontypes import Json
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.calls.functions import FunctionSet
-from harness.calls.prompt import DEVELOPER_SENTENCE, build_prompt, check_prompt, messages, render_row
+from harness.calls.prompt import DEVELOPER_SENTENCE, build_prompt, messages, render_row
 from harness.calls.syntax import Call, render_calls
 from harness.errors import PromptError
+from harness.failures.prompts import check_prompt
 from harness.jsontypes import Json
 
 if TYPE_CHECKING:

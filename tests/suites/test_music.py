@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.calls.judge import Outcome, judge
-from harness.calls.lint import lint
 from harness.calls.syntax import read, render_calls
+from harness.failures.function_sets import lint
 from harness.suites import Case, Suite, declares
 
 ROOT = Path(__file__).parents[2] / "suites" / "music"

@@ -4,16 +4,13 @@ import re
 from collections.abc import Iterator
 
 from harness.calls.functions import FunctionDeclaration, FunctionSet
+from harness.calls.prompt import DEVELOPER_SENTENCE
 from harness.calls.schema import RESERVED_NAMES, Schema, enum_of, parameters_within
 from harness.calls.tokens import Token
-from harness.findings import Finding, Severity
-
-DEVELOPER_SENTENCE = "You are a model that can do function calling with the following functions"
-"""What FunctionGemma was trained to see before the first declaration, word for word; the template does not add it."""
+from harness.failures.catalogue import CATALOGUE, Code
+from harness.findings import Finding
 
 _STRING = re.compile(f"{Token.ESCAPE}.*?{Token.ESCAPE}", re.DOTALL)
-_CAUSE = "the template in use does not print it, or the prompt was cut or altered after it was rendered"
-_REMEDY = "render the prompt with the base's own chat template, uncut; `lint` names the schemas it cannot print"
 
 
 def check_prompt(text: str, functions: FunctionSet, *, developer: str = DEVELOPER_SENTENCE) -> tuple[Finding, ...]:
@@ -28,29 +25,19 @@ def check_prompt(text: str, functions: FunctionSet, *, developer: str = DEVELOPE
 def _check_frame(text: str, functions: FunctionSet, developer: str) -> Iterator[Finding]:
     found = text.count(Token.BOS)
     if found > 1:
-        yield Finding(
-            code="double_bos",
-            severity=Severity.CRITICAL,
-            evidence=f"{Token.BOS} stands {found} times in the prompt",
-            cause="a rendered prompt, which already begins with it, was given it again",
-            remedy="tokenize rendered text with add_special_tokens=False",
-        )
+        yield CATALOGUE[Code.DOUBLE_BOS].found(f"{Token.BOS} stands {found} times in the prompt")
     if found == 0:
-        yield _missing("missing_bos", "", f"{Token.BOS} does not stand in the prompt")
+        yield CATALOGUE[Code.MISSING_BOS].found(f"{Token.BOS} does not stand in the prompt")
     if functions.functions and f"{developer}{Token.START_DECLARATION}" not in text:
-        yield Finding(
-            code="missing_developer_sentence",
-            severity=Severity.WARNING,
-            evidence=f"the developer's sentence {developer!r} does not stand right before the first declaration",
-            cause="the template does not add it, the caller has to",
-            remedy="give it, word for word, as the content of a first message with the role developer",
+        yield CATALOGUE[Code.MISSING_DEVELOPER_SENTENCE].found(
+            f"the developer's sentence {developer!r} does not stand right before the first declaration"
         )
 
 
 def _check_function(text: str, function: FunctionDeclaration) -> Iterator[Finding]:
     block = _block(text, function.name)
     if block is None:
-        yield _missing("prompt_missing_function", function.name, "the function is not declared in the prompt")
+        yield CATALOGUE[Code.PROMPT_MISSING_FUNCTION].found("the function is not declared in the prompt", function.name)
         return
     structure = _STRING.sub(Token.ESCAPE * 2, block)
     for path, name, schema in parameters_within(function.parameters):
@@ -58,7 +45,7 @@ def _check_function(text: str, function: FunctionDeclaration) -> Iterator[Findin
             continue
         where = f"{function.name}.{path}"
         if not re.search(rf"[{{,]{re.escape(name)}:{{description:", structure):
-            yield _missing("prompt_missing_parameter", where, "the parameter is not declared in the prompt")
+            yield CATALOGUE[Code.PROMPT_MISSING_PARAMETER].found("the parameter is not declared in the prompt", where)
         else:
             yield from _check_enum(block, schema, where)
 
@@ -68,7 +55,8 @@ def _check_enum(block: str, schema: Schema, where: str) -> Iterator[Finding]:
         return
     for value in enum_of(schema):
         if f"{Token.ESCAPE}{value}{Token.ESCAPE}" not in block:
-            yield _missing("prompt_missing_enum_value", where, f"the allowed value {value!r} is not in the prompt")
+            evidence = f"the allowed value {value!r} is not in the prompt"
+            yield CATALOGUE[Code.PROMPT_MISSING_ENUM_VALUE].found(evidence, where)
 
 
 def _block(text: str, name: str) -> str | None:
@@ -76,7 +64,3 @@ def _block(text: str, name: str) -> str | None:
     _, opening, rest = text.partition(f"{Token.START_DECLARATION}declaration:{name}{{")
     block, closing, _ = rest.partition(Token.END_DECLARATION)
     return block if opening and closing else None
-
-
-def _missing(code: str, where: str, evidence: str) -> Finding:
-    return Finding(code=code, severity=Severity.CRITICAL, where=where, evidence=evidence, cause=_CAUSE, remedy=_REMEDY)
