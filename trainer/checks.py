@@ -50,12 +50,14 @@ def check_rows(
         *_form_checks(tokenizer),
         _round_trip(tokenizer),
         _null_filling(),
+        _undeclared(stage),
         _leak(suite),
         _duplicates(rows),
     )
     found = [finding for check in checks for finding in check.findings(rows)]
     found += lint(stage.functions)
     found += check_prompt(rows[0].prompt.text, stage.functions, developer=suite.developer)
+    found += _single(rows, stage)
     found += _untrained(rows, stage)
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.CRITICAL))
 
@@ -182,6 +184,14 @@ def _inner(value: Json) -> list[Json]:
     return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
+def _undeclared(stage: Stage) -> RowCheck:
+    def shows(row: Row) -> str | None:
+        other = next((call.name for call in row.calls if call.name not in stage.functions.names), None)
+        return None if other is None else f"the answer calls {other}, {stage.name} does not declare it"
+
+    return RowCheck(Code.UNDECLARED_CALL, shows)
+
+
 def _leak(suite: Suite) -> RowCheck:
     cases = {normalised(case.request): case.id for case in suite.cases()}
 
@@ -200,6 +210,14 @@ def _duplicates(rows: Sequence[Row]) -> RowCheck:
         return f"{row.case.request!r} stands {count} times" if count > 1 else None
 
     return RowCheck(Code.DUPLICATE_ROW, shows)
+
+
+def _single(rows: Sequence[Row], stage: Stage) -> tuple[Finding, ...]:
+    called = {call.name for row in rows for call in row.calls}
+    if len(called) != 1 or len(stage.functions.names) == 1:
+        return ()
+    evidence = f"all calls of {len(rows)} rows are of {min(called)}, {stage.name} declares {len(stage.functions.names)}"
+    return (CATALOGUE[Code.SINGLE_FUNCTION].found(evidence),)
 
 
 def _untrained(rows: Sequence[Row], stage: Stage) -> tuple[Finding, ...]:

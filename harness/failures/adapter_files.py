@@ -7,16 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import CandidateError, DataError
+from harness.errors import CandidateError
+from harness.failures.bounded import MOST_JSON, bounded_json
 from harness.failures.catalogue import CATALOGUE, Code
+from harness.failures.decoding_files import GENERATION_CONFIG, TOKENIZER_CONFIG, audit_decoding
 from harness.failures.geometry import Place, Shape, linear_modules
 from harness.failures.tensor_files import StoredTensor, read_tensors
-from harness.files import read_json
 from harness.findings import Finding
-from harness.jsontypes import Json
 from harness.models.candidate import ADAPTER_CONFIG, ADAPTER_WEIGHTS, TRAINER_STATE, Candidate, lora_scaling
 
-MOST_JSON = 16 << 20  # bytes: a configuration or a training log is a thousandth of it
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 _LORA_KEY = re.compile(
@@ -67,7 +66,7 @@ def audit_adapter(candidate: Candidate, base: str | Path) -> AdapterAudit:
     Raises CandidateError when they cannot be read: cut, damaged, too large, no JSON, or a link out of the folder.
     """
     folder = candidate.folder
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, TRAINER_STATE):
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, TRAINER_STATE, GENERATION_CONFIG, TOKENIZER_CONFIG):
         _check_inside(folder, name)
     settings = read_settings(folder / ADAPTER_CONFIG)
     tensors = read_tensors(folder / ADAPTER_WEIGHTS)
@@ -83,6 +82,7 @@ def audit_adapter(candidate: Candidate, base: str | Path) -> AdapterAudit:
         *_embeddings(tensors),
         *_training_log(folder / TRAINER_STATE),
         *_pickles(folder),
+        *audit_decoding(folder, base),
     ]
     return AdapterAudit(
         parameters=sum(tensor.count for tensor in tensors),
@@ -98,7 +98,7 @@ def read_settings(path: Path) -> AdapterSettings:
 
     Raises CandidateError when it is no LoRA configuration.
     """
-    config = _bounded_json(path)
+    config = bounded_json(path)
     kind = config.get("peft_type") if isinstance(config, dict) else None
     if not isinstance(config, dict) or kind != "LORA":
         raise CandidateError(f"no LoRA adapter (peft_type {kind!r})", path=path, remedy="give a LoRA adapter")
@@ -124,17 +124,6 @@ def _check_inside(folder: Path, name: str) -> None:
 def _in_hub_cache(path: Path) -> bool:
     """Whether a link is as the Hub's cache has them: a snapshot's file that links to `../../blobs/`."""
     return path.resolve().parent == path.parent.resolve().parents[1] / "blobs"
-
-
-def _bounded_json(path: Path) -> Json:
-    try:
-        if path.stat().st_size > MOST_JSON:
-            raise CandidateError(f"larger than {MOST_JSON >> 20} MiB", path=path, remedy="restore the file")
-        return read_json(path)
-    except OSError as error:
-        raise CandidateError(f"cannot read: {error.strerror}", path=path) from error
-    except DataError as error:
-        raise CandidateError(error.what, path=path, line=error.line, remedy="restore the file") from error
 
 
 def _pairs(tensors: Iterable[StoredTensor]) -> Mapping[Place, _Pair]:

@@ -45,8 +45,10 @@ class Code(StrEnum):
     TERMINATOR_NOT_SUPERVISED = "terminator_not_supervised"
     CALL_NOT_READ_BACK = "call_not_read_back"
     NULL_IN_ROW = "null_filled"
+    UNDECLARED_CALL = "undeclared_call"
     LEAKED_CASE = "leaked_case"
     DUPLICATE_ROW = "duplicate_row"
+    SINGLE_FUNCTION = "single_function_rows"
     UNTRAINED_FUNCTION = "untrained_function"
     UNDERSIZED = "undersized_adapter"
     UNTRAINED = "untrained_adapter"
@@ -59,6 +61,9 @@ class Code(StrEnum):
     EMBEDDINGS_SAVED = "embeddings_in_adapter"
     TRAINING_NOT_FINITE = "training_not_finite"
     PICKLE = "pickle_file"
+    STOP_LIST = "incomplete_stop_list"
+    SAMPLING_ON = "sampling_on"
+    RIGHT_PADDING = "right_padding"
     WRONG_BASE = "wrong_base"
     FLOAT16_OVERFLOW = "float16_overflow"
     FLOAT16_NEAR = "float16_near_overflow"
@@ -320,6 +325,15 @@ _ALL = (
         remedy="leave an argument that is not meant out of the call",
     ),
     Failure(
+        code=Code.UNDECLARED_CALL,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Call of an undeclared function",
+        symptom="calls of functions that the prompt does not declare, and low accuracy over many functions",
+        cause="the row's prompt does not show the function that its answer calls: names are learned by heart",
+        remedy="declare the function in the row's stage, or leave the row out of it",
+    ),
+    Failure(
         code=Code.LEAKED_CASE,
         side=Side.DATA,
         severity=Severity.CRITICAL,
@@ -336,6 +350,15 @@ _ALL = (
         symptom="none by itself",
         cause="a repeated request weighs more, and contradicts itself if its calls differ",
         remedy="drop or reword the copies",
+    ),
+    Failure(
+        code=Code.SINGLE_FUNCTION,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Rows of a single function",
+        symptom="high accuracy on that function and none on the others, all of which are answered with it",
+        cause="every row calls the same function, so there is nothing to choose between; a split by position does this",
+        remedy="shuffle before splitting, and give rows to every declared function",
     ),
     Failure(
         code=Code.UNTRAINED_FUNCTION,
@@ -444,6 +467,33 @@ _ALL = (
         symptom="none here: it is never loaded",
         cause="unpickling runs whatever code the file holds, and tools that load this folder may do it",
         remedy="delete the file; safetensors and JSON hold all that is needed",
+    ),
+    Failure(
+        code=Code.STOP_LIST,
+        side=Side.ADAPTER,
+        severity=Severity.WARNING,
+        title="Stop list that lacks an id",
+        symptom="a right call, and then a made-up response and more, wherever the folder's settings are used",
+        cause="the folder's generation_config.json replaces the base's stop ids with fewer",
+        remedy="leave the file out, or give every id of the base's eos_token_id",
+    ),
+    Failure(
+        code=Code.SAMPLING_ON,
+        side=Side.ADAPTER,
+        severity=Severity.WARNING,
+        title="Sampling left on",
+        symptom="two runs of one request differ, wherever the folder's settings are used",
+        cause="the folder's generation_config.json turns sampling on",
+        remedy="leave the file out, or set do_sample to false",
+    ),
+    Failure(
+        code=Code.RIGHT_PADDING,
+        side=Side.ADAPTER,
+        severity=Severity.WARNING,
+        title="Padding on the right",
+        symptom="answers that are worse in a batch than alone: the shorter prompts end in pads",
+        cause="the folder's tokenizer pads on the right, so that generation goes on behind the padding",
+        remedy='set padding_side to "left" in tokenizer_config.json',
     ),
     Failure(
         code=Code.WRONG_BASE,

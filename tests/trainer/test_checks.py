@@ -100,6 +100,7 @@ FAULTS: dict[str, tuple[str, Callable[[Row], Row]]] = {
     "no answer": ("terminator_not_supervised", lambda row: _with_ids(row, row.prompt.ids)),
     "a broken call": ("call_not_read_back", lambda row: _with_ids(row, (*row.input_ids[:-2], IDS["<end_of_turn>"]))),
     "another call": ("call_not_read_back", lambda row: replace(row, calls=(Call("light", {"room": "loft"}),))),
+    "an undeclared call": ("undeclared_call", lambda row: replace(row, calls=(Call("heat", {"room": "attic"}),))),
     "null": ("null_filled", lambda row: replace(row, calls=(Call("light", {"room": "attic", "on": None}),))),
     "null within": ("null_filled", lambda row: replace(row, calls=(Call("light", {"room": ["x", {"y": None}]}),))),
 }
@@ -130,14 +131,28 @@ def test_a_case_among_the_rows(
 def test_warnings(
     suite_folder: Path, tokenizer: PreTrainedTokenizerBase, suite: Suite, stage: Stage, check: Check
 ) -> None:
-    write_rows(suite_folder / "train" / "all.jsonl", [TRAIN[0], {**TRAIN[0], "id": "again"}])
+    write_rows(suite_folder / "train" / "all.jsonl", [TRAIN[3], {**TRAIN[3], "id": "again"}])
     found = check(build_rows(tokenizer, suite, stage, REPLY))
     assert {code: finding.severity for code, finding in found.items()} == {
         "duplicate_row": Severity.WARNING,
         "untrained_function": Severity.WARNING,
     }
-    assert "time" in found["untrained_function"].evidence
+    assert "light, time" in found["untrained_function"].evidence
     refuse_critical(list(found.values()))
+
+
+def test_rows_of_a_single_function(
+    suite_folder: Path, tokenizer: PreTrainedTokenizerBase, suite: Suite, stage: Stage, check: Check
+) -> None:
+    write_rows(suite_folder / "train" / "all.jsonl", [TRAIN[0], TRAIN[1], TRAIN[3]])
+    found = check(build_rows(tokenizer, suite, stage, REPLY))
+    assert {code: finding.severity for code, finding in found.items()} == {
+        "single_function_rows": Severity.CRITICAL,
+        "untrained_function": Severity.WARNING,
+    }
+    assert found["single_function_rows"].evidence == "all calls of 3 rows are of light, stage2 declares 2"
+    alone = suite.stage("stage1")
+    assert not check_rows(build_rows(tokenizer, suite, alone, REPLY), suite, alone, tokenizer, 10_000)
 
 
 def test_cut_rows_keep_what_fits_of_their_answers(rows: tuple[Row, ...]) -> None:
