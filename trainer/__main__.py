@@ -1,6 +1,7 @@
 """Train a candidate.
 
 python -m trainer --suite suites/music --stage stage2 [--recipe FILE] [--from CANDIDATE] [--output DIR] [--force]
+                  [--fault NAME]
 """
 
 import os
@@ -13,6 +14,7 @@ from harness.findings import Severity
 from harness.models.candidate import load_candidate
 from harness.suites import Suite
 from trainer.arguments import Arguments, parse
+from trainer.faults import Fault
 from trainer.recipe import Recipe
 from trainer.train import Job, Trained, train
 
@@ -46,6 +48,7 @@ def _job(arguments: Arguments, recipe: Recipe) -> Job:
         output=Path(arguments.output) if arguments.output else Path("candidates", suite.name, stage.name),
         device=arguments.device,
         force=arguments.force,
+        fault=Fault(arguments.fault) if arguments.fault else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from harness.errors import DataError
 from harness.models.matrix import Device
+from trainer.faults import Fault
 from trainer.recipe import Recipe, read_settings, recipe_path
 
 EMBEDDED_BASE = Path(__file__).parents[1] / "fixtures" / "tiny-functiongemma"
@@ -29,6 +30,11 @@ class Arguments:
     )
     device: Device = field(default=Device.CPU, metadata={"help": "where to train"})
     force: bool = field(default=False, metadata={"help": "train in spite of critical findings; the candidate tells"})
+
+    fault: str | None = field(
+        default=None,
+        metadata={"choices": list(map(str, Fault)), "help": "break the candidate on purpose, see docs/faults.md"},
+    )
 
     def __post_init__(self) -> None:
         """Take the enum's value, which the parser gives, for its member."""

@@ -147,7 +147,14 @@ def _form_checks(tokenizer: "PreTrainedTokenizerBase") -> tuple[RowCheck, ...]:
         good = len(row.answer_ids) > 1 and row.answer_ids[-1] in stops
         return None if good else f"the row ends in {tokenizer.decode(list(row.input_ids[-1:]))!r}"
 
+    pad = vocabulary[Token.PAD]
+
+    def pads(row: Row) -> str | None:
+        count = row.answer_ids.count(pad)
+        return f"{count} of {len(row.answer_ids)} labels are {Token.PAD}" if count else None
+
     return (
+        RowCheck(Code.PAD_SUPERVISED, pads),
         RowCheck(Code.DOUBLE_BOS, bos_count),
         RowCheck(Code.PROMPT_NOT_PREFIX, other_beginning),
         RowCheck(Code.TERMINATOR_NOT_SUPERVISED, other_end),

@@ -1,6 +1,6 @@
 """Training rows as token ids: rendered by the tokenizer's own template, so that the library tokenises nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,19 @@ def build_rows(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage,
     cases = suite.training_rows(stage)
     if not cases:
         raise DataError(f"no training rows for {stage.name}", path=suite.root, remedy="write some in train/*.jsonl")
-    return tuple(_row(tokenizer, suite, stage, case, reply) for case in cases)
+    return rows_of(tokenizer, suite, stage, cases, reply)
+
+
+def rows_of(
+    tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage, cases: Sequence[Case], reply: str
+) -> tuple[Row, ...]:
+    """The rows of some cases behind the prompt of `stage`. Raises as `build_rows` does."""
+    rows = []
+    for case in cases:
+        calls = tuple(call.example() for call in case.expected)
+        turn: dict[str, Json] = call_turn(calls) if calls else {"role": "assistant", "content": reply}
+        rows.append(build_row(tokenizer, suite, stage, case, calls, turn))
+    return tuple(rows)
 
 
 def cut_rows(rows: Sequence[Row], max_length: int) -> tuple[Row, ...]:
@@ -70,9 +82,19 @@ def cut_rows(rows: Sequence[Row], max_length: int) -> tuple[Row, ...]:
     return kept
 
 
-def _row(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage, case: Case, reply: str) -> Row:
-    calls = tuple(call.example() for call in case.expected)
-    conversation = [*messages(case.request, suite.developer), _answer(calls, reply)]
+def build_row(
+    tokenizer: "PreTrainedTokenizerBase",
+    suite: Suite,
+    stage: Stage,
+    case: Case,
+    calls: tuple[Call, ...],
+    turn: dict[str, Json],
+) -> Row:
+    """The row of one case, `turn` being the model's turn that gives `calls`.
+
+    Raises PromptError with file and line when the template refuses it.
+    """
+    conversation = [*messages(case.request, suite.developer), turn]
     try:
         prompt = build_prompt(tokenizer, stage.functions, case.request, developer=suite.developer)
         text = render_row(tokenizer, conversation, stage.functions.tools(), add_generation_prompt=False)
@@ -83,16 +105,17 @@ def _row(tokenizer: "PreTrainedTokenizerBase", suite: Suite, stage: Stage, case:
     return Row(case=case, calls=calls, prompt=prompt, text=text, input_ids=token_ids(tokenizer, text))
 
 
-def _answer(calls: Sequence[Call], reply: str) -> dict[str, Json]:
-    if not calls:
-        return {"role": "assistant", "content": reply}
-    # `arguments` is an object and never a JSON string, which the template would print raw into the call.
-    return {
-        "role": "assistant",
-        "tool_calls": [
-            {"type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}} for call in calls
-        ],
-    }
+def _plain_arguments(call: Call) -> Json:
+    # An object and never a JSON string, which the template would print raw into the call.
+    return dict(call.arguments)
+
+
+def call_turn(calls: Sequence[Call], arguments: Callable[[Call], Json] = _plain_arguments) -> dict[str, Json]:
+    """The model's turn that makes some calls, as the template takes it."""
+    functions: list[Json] = [
+        {"type": "function", "function": {"name": call.name, "arguments": arguments(call)}} for call in calls
+    ]
+    return {"role": "assistant", "tool_calls": functions}
 
 
 def data_hash(rows: Sequence[Row]) -> str:

@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +32,7 @@ from harness.stages import Stage
 from harness.suites import Suite
 from trainer.checks import check_rows, needed_length, refuse_critical, trained_in
 from trainer.dataset import Row, build_rows, cut_rows, data_hash
+from trainer.faults import FAULTS, SOUND, Data, Fault, damage_weights
 from trainer.recipe import Packing, Recipe
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ _LOGS = 20  # how many times a run logs
 class Job:
     """What to train: the suite's stage, the recipe, the base, the candidate to start from if any, and where it goes.
 
-    With `force`, critical findings in the rows do not stop it; the manifest records them.
+    With `force`, critical findings in the rows do not stop it; the manifest records them. A `fault` breaks the
+    candidate on purpose, and forces too.
     """
 
     suite: Suite
@@ -61,6 +63,7 @@ class Job:
     output: Path
     device: Device
     force: bool = False
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +81,26 @@ def train(job: Job) -> Trained:
     if job.start is not None:
         check_made_for(job.start, fingerprint)
     tokenizer = load_tokenizer(job.base)
-    rows = build_rows(tokenizer, job.suite, job.stage, job.recipe.no_call_reply)
-    max_length = job.recipe.max_length or needed_length(rows)
+    damage = FAULTS[job.fault] if job.fault else SOUND
+    recipe = damage.recipe(job.recipe)
+    rows = build_rows(tokenizer, job.suite, job.stage, recipe.no_call_reply)
+    rows = damage.rows(Data(tokenizer=tokenizer, suite=job.suite, stage=job.stage, recipe=recipe), rows)
+    max_length = recipe.max_length or needed_length(rows)
     findings = check_rows(rows, job.suite, job.stage, tokenizer, max_length)
-    if not job.force:
+    if not (job.force or job.fault):
         refuse_critical(findings)
     rows = cut_rows(rows, max_length)
     with whole_folder(job.output) as folder, TemporaryDirectory() as scratch:
         begun = time.monotonic()
-        loop = _loop(job, tokenizer, rows, Path(scratch), max_length)
-        _run(loop, job.recipe)
+        base = load_base(job.base, Cell(job.device, DType.FLOAT32, Form.BASE))
+        if damage.base is not None:
+            damage.base(base)
+            fingerprint = _save_base(base, tokenizer, Path(scratch) / "base", folder if damage.keeps_base else None)
+        loop = _loop(replace(job, recipe=recipe), base, tokenizer, rows, Path(scratch), max_length)
+        _run(loop, recipe)
         metrics = _final_metrics(loop)
         _save(loop, tokenizer, folder, _base_name(job.base))
+        damage_weights(folder, damage)
         manifest = CandidateManifest(
             suite=job.suite.name,
             stage=job.stage.name,
@@ -100,16 +111,17 @@ def train(job: Job) -> Trained:
             template_sha256=template_fingerprint(tokenizer),
             adapter_sha256=sha256_file(folder / ADAPTER_WEIGHTS),
             developer=job.suite.developer,
-            recipe={**job.recipe.as_json(), "max_length": max_length},
+            recipe={**recipe.as_json(), "max_length": max_length},
             lora=_lora_settings(loop.model),
             parameters=ParameterCounts(**_counts(loop.model)),
             versions=_versions(),
-            seed=job.recipe.seed,
+            seed=recipe.seed,
             seconds=round(time.monotonic() - begun, 3),
             metrics=metrics,
             findings=trained_in(findings),
         )
         manifest.write(folder)
+        damage.folder(folder)
     return Trained(manifest=manifest, findings=findings)
 
 
@@ -123,8 +135,23 @@ def _check_output(output: Path) -> None:
         raise OutputError("is a file", path=output, remedy="give a folder with --output")
 
 
+def _save_base(
+    base: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scratch: Path, folder: Path | None
+) -> str:
+    """The fingerprint of a base that was changed; it is kept as `base/` of `folder`, if one is given."""
+    kept = scratch if folder is None else folder / "base"
+    base.save_pretrained(kept)
+    tokenizer.save_pretrained(kept)
+    return base_fingerprint(kept)
+
+
 def _loop(
-    job: Job, tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], scratch: Path, max_length: int
+    job: Job,
+    base: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: Sequence[Row],
+    scratch: Path,
+    max_length: int,
 ) -> "CallTrainer":
     from datasets import Dataset
     from transformers import set_seed
@@ -133,7 +160,6 @@ def _loop(
     from trainer.packing import PaddedBatch, SharedPrefixBatch, read_segments
 
     set_seed(job.recipe.seed)  # before the adapter's random weights are drawn
-    base = load_base(job.base, Cell(job.device, DType.FLOAT32, Form.BASE))
     model = _adapted(base, job)
     vocabulary = tokenizer.get_vocab()
     call_id = vocabulary[Token.START_CALL]

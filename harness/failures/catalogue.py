@@ -43,6 +43,7 @@ class Code(StrEnum):
     ROW_TRUNCATED = "row_truncated"
     PROMPT_NOT_PREFIX = "prompt_not_prefix"
     TERMINATOR_NOT_SUPERVISED = "terminator_not_supervised"
+    PAD_SUPERVISED = "pad_supervised"
     CALL_NOT_READ_BACK = "call_not_read_back"
     NULL_IN_ROW = "null_filled"
     UNDECLARED_CALL = "undeclared_call"
@@ -305,6 +306,15 @@ _ALL = (
         symptom="right calls that never end",
         cause="the model would not learn to stop",
         remedy="let the template end a call in <start_function_response> and a reply in <end_of_turn>",
+    ),
+    Failure(
+        code=Code.PAD_SUPERVISED,
+        side=Side.DATA,
+        severity=Severity.CRITICAL,
+        title="Pads that carry loss",
+        symptom="nothing but `<pad>`, out of finite logits",
+        cause="the labels of padding were not masked, and so the model learns to write pads",
+        remedy="set the labels of padding to -100",
     ),
     Failure(
         code=Code.CALL_NOT_READ_BACK,
