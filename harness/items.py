@@ -16,7 +16,7 @@ from harness.names import ACCURACY, REGRESSION, case_name, gate_name
 from harness.options import Options
 from harness.paths import shown
 from harness.report.rows import CaseRow, ErrorRow, GateRow, GateStatus, Row
-from harness.run.cells import Bench, CellRun, CellStopped
+from harness.run.cells import Bench, CellRun, CellStopped, CellVoid
 from harness.run.gates import accuracy_gate, critical, regression_gate
 from harness.stages import Stage
 from harness.suites import Case, Suite, declares
@@ -114,16 +114,22 @@ class _CellItem(pytest.Item):
             pytest.skip(f"{self.cell.id}: {reason}")
 
     def measure(self, cases: list[Case]) -> list[CaseRow]:
-        """The candidate's rows of `cases`; the base is measured on the same."""
+        """The candidate's rows of `cases`, none where it is VOID unrun; the base is measured on the same."""
         base = self.shared.bench.base_of(self.run)
         try:
-            rows = self.run.measure(cases)  # first, since a candidate is missing more often than a base
+            rows = self._candidate_rows(cases)  # first, since a candidate is missing more often than a base
             before = base.measure(cases)
         except CallproofError as error:
             # pytest shows a traceback for any other exception of a setup, whatever repr_failure says.
             raise pytest.fail.Exception(_line(error), pytrace=False) from None
         self.rows = [*self.run.news(), *base.news(), *rows, *before]
         return rows
+
+    def _candidate_rows(self, cases: list[Case]) -> list[CaseRow]:
+        try:
+            return self.run.measure(cases)
+        except CellVoid:
+            return []
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The account of a measurement's result, a traceback for a bug."""
@@ -143,14 +149,15 @@ class CaseItem(_CellItem):
         """Measure. A missing model or an out-of-memory is an ERROR, told once a cell: the cases after it skip."""
         self.skip_unavailable()
         try:
-            (self.row,) = self.measure([self.case])
+            self.row = next(iter(self.measure([self.case])), None)
         except CellStopped as stopped:
             pytest.skip(f"{self.stage.name}-{self.cell.id} did not run: {stopped}")
 
     def runtest(self) -> None:
         """A wrong call is the case's own outcome, and fails only where it may not happen."""
-        self.user_properties += _properties(self.row)
-        if critical(self.run.cell_row) is not None:
+        if self.row is not None:
+            self.user_properties += _properties(self.row)
+        if self.row is None or critical(self.run.cell_row) is not None:
             self.status = VOID
         elif not self.row.correct:
             self.status = MISSED
@@ -254,8 +261,10 @@ def _error(error: ErrorRow) -> str:
     return one_line(f"{error.code}{place}: expected {canonical_json(error.expected)}, got {canonical_json(error.got)}")
 
 
-def _account(case: Case, row: CaseRow, *, void: bool) -> str:
+def _account(case: Case, row: CaseRow | None, *, void: bool) -> str:
     """Why a case failed, in lines that a terminal can show whatever the model wrote."""
+    if row is None:
+        return "VOID: a critical finding of its cell says that the model cannot run as it was meant"
     head = "VOID: a critical finding of its cell makes every answer meaningless" if void else f"missed: {row.outcome}"
     lines = [head, f"request: {one_line(case.request)}", f"output:  {one_line(row.output)}"]
     return "\n".join([*lines, *(f"error:   {_error(error)}" for error in row.errors)])

@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the page or the object; returns the exit status."""
-    from harness.failures.examination import Examination, examine_files, runnable
+    from harness.failures.adapter_files import runnable
+    from harness.failures.examination import Examination, examine_files
     from harness.models.candidate import load_candidate
     from harness.report.doctor import as_json, page
 

@@ -93,6 +93,12 @@ def audit_adapter(candidate: Candidate, base: str | Path) -> AdapterAudit:
     )
 
 
+def runnable(findings: Sequence[Finding]) -> bool:
+    """Whether an adapter with these findings loads as what it was meant to be, so that running it shows more."""
+    broken = {Code.SHAPE_MISMATCH, Code.KEYS_MISSING, Code.KEYS_UNEXPECTED, Code.WEIGHTS_NOT_FINITE}
+    return not any(finding.code in broken for finding in findings)
+
+
 def read_settings(path: Path) -> AdapterSettings:
     """Read `adapter_config.json`, whose size is bounded.
 

@@ -111,12 +111,6 @@ def _wrong_base(candidate: Candidate, base: str | Path) -> Iterator[Finding]:
         yield CATALOGUE[Code.WRONG_BASE].found(evidence, str(base))
 
 
-def runnable(findings: Sequence[Finding]) -> bool:
-    """Whether an adapter with these findings loads as what it was meant to be, so that running it shows more."""
-    broken = {Code.SHAPE_MISMATCH, Code.KEYS_MISSING, Code.KEYS_UNEXPECTED, Code.WEIGHTS_NOT_FINITE}
-    return not any(finding.code in broken for finding in findings)
-
-
 def examine_model(
     candidate: Candidate, base: str | Path, tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]
 ) -> ModelReport:

@@ -73,10 +73,10 @@ def _rows(cell: CellRow, record: Record) -> list[CaseRow]:
 
 
 def _accuracy(cell: CellRow | None, rows: Sequence[CaseRow]) -> str:
+    if cell is not None and cell.void:
+        return VOID
     if cell is None or not rows:
         return NOTHING
-    if cell.void:
-        return VOID
     right = sum(row.correct for row in rows)
     return f"{100 * right / len(rows):.1f} % {_interval(wilson(right, len(rows)), '.1f')}"
 

@@ -24,6 +24,10 @@ class CellStopped(Exception):  # noqa: N818 - the error was told before, this is
     """The cell failed before: the item that met it first carries the error, this one only its text."""
 
 
+class CellVoid(Exception):  # noqa: N818 - a result, not an error
+    """Nothing was generated in the cell: its model cannot run as it was meant, for the reason its findings give."""
+
+
 @dataclass(slots=True, eq=False)
 class CellRun:
     """The measurements of one suite's stage in one cell; `planned` cases are measured together, at the first asked."""
@@ -40,16 +44,20 @@ class CellRun:
     _cell_row: CellRow | None = None
     _told: bool = False
     _failure: str | None = None
+    _void: bool = False
 
     def measure(self, cases: Iterable[Case]) -> list[CaseRow]:
         """The rows of `cases`, those not yet measured run in one batch together with all that is planned.
 
-        Raises what the models raise, the first time, and CellStopped with its text from then on.
+        Raises what the models raise, the first time, and CellStopped with its text from then on; CellVoid, each time,
+        where the model is not to be run.
         """
         wanted = list(cases)
-        if any(case.id not in self.rows for case in wanted):
+        if not self._void and any(case.id not in self.rows for case in wanted):
             together = self.planned | {case.id: case for case in wanted}
             self._run_once([case for case in together.values() if case.id not in self.rows])
+        if self._void:
+            raise CellVoid(f"{self.stage.name}-{self.cell.id} was not run")
         return [self.rows[case.id] for case in wanted]
 
     @property
@@ -78,8 +86,9 @@ class CellRun:
         opened = self.models.open(self)
         prepared = self.source.prepare(self.suite, self.stage, cases)
         found = [*lint(self.stage.functions), *opened.findings, *prepared.findings]
-        completions = opened.backend.complete(prepared.prompts, prepared.drafts)
-        for case, completion in zip(cases, completions, strict=True):
+        self._void = opened.backend is None
+        completions = opened.backend.complete(prepared.prompts, prepared.drafts) if opened.backend else []
+        for case, completion in zip(cases, completions, strict=not self._void):
             self.rows[case.id] = self._row(case, completion)
             self._outputs.append(_output(case, completion))
         self._findings |= dict.fromkeys([*found, *_not_finite(self.cell, completions)])

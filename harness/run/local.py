@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.failures.adapter_files import audit_adapter
+from harness.failures.adapter_files import audit_adapter, runnable
 from harness.findings import Finding
 from harness.models.candidate import Candidate, check_made_for, load_candidate
 from harness.models.fingerprint import base_fingerprint
@@ -47,7 +47,10 @@ class LocalSource:
         return Prepared(prompts=prompts, drafts=drafts, findings=tuple(dict.fromkeys(findings)))
 
     def open(self, suite: Suite, stage: Stage, cell: Cell) -> Opened:
-        """Load the cell's model. Files are checked before torch is imported, so that a missing one is told at once."""
+        """Load the cell's model, unless its files show that it would not be the one meant.
+
+        Files are checked before torch is imported, so that a missing one is told at once.
+        """
         base_sha256 = base_fingerprint(self.base)
         candidate = None if cell.form is Form.BASE else self._candidate(suite, stage)
         if candidate is not None:
@@ -62,7 +65,6 @@ class LocalSource:
         from harness.models.loading import load_cell_model, template_fingerprint
 
         tokenizer = self._load_tokenizer()
-        model = load_cell_model(self.base, None if candidate is None else candidate.folder, cell)
         facts = Facts(
             model=self.base if candidate is None else self._candidate_name(suite, stage),
             base_sha256=base_sha256,
@@ -70,6 +72,9 @@ class LocalSource:
             template_sha256=template_fingerprint(tokenizer),
             batch_size=BATCH_SIZE,
         )
+        if not runnable(findings):
+            return Opened(backend=None, facts=facts, findings=findings)
+        model = load_cell_model(self.base, None if candidate is None else candidate.folder, cell)
         engine = LocalEngine(model, tokenizer, batch_size=BATCH_SIZE)
         return Opened(backend=engine, facts=facts, findings=findings)
 

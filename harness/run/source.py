@@ -34,9 +34,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A back end ready to complete prompts, and what was found wrong while opening it."""
+    """A back end ready to complete prompts, and what was found wrong while opening it.
 
-    backend: "Backend"
+    No back end where a critical finding says that the model cannot run as it was meant.
+    """
+
+    backend: "Backend | None"
     facts: Facts
     findings: tuple[Finding, ...] = ()
 

@@ -4,9 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.calls.prompt import Prompt
 from harness.calls.syntax import render_calls
+from harness.failures.catalogue import CATALOGUE, Code
 from harness.jsontypes import Json
 from harness.models.decoding import Completion, StopReason
 from harness.models.matrix import Cell, Form
@@ -81,7 +83,8 @@ def write_suite(root: Path, cases: dict[str, list[Json]] | None = None, stages: 
 class FakeSource:
     """Answers right as a candidate and refuses as the base, but where `answers.json` in `root` has another output.
 
-    The file holds {"candidate" | "base": {case id: output}} and, under "not_finite", the sides whose logits are not.
+    The file holds {"candidate" | "base": {case id: output}} and, under "not_finite", the sides whose logits are not,
+    under "broken" those whose weights are not, so that they are not run.
     What was opened and completed is written to `log.txt`, a line a time.
     """
 
@@ -95,16 +98,22 @@ class FakeSource:
 
     def open(self, suite: Suite, stage: Stage, cell: Cell) -> Opened:
         self.log(f"open {cell.id if cell.form is Form.BASE else f'{stage.name} {cell.id}'}")
-        return Opened(backend=_FakeBackend(self, cell), facts=Facts(model="fake", batch_size=2))
+        facts = Facts(model="fake", batch_size=2)
+        if ("base" if cell.form is Form.BASE else "candidate") in self._answers().get("broken", []):
+            return Opened(backend=None, facts=facts, findings=(CATALOGUE[Code.WEIGHTS_NOT_FINITE].found("all"),))
+        return Opened(backend=_FakeBackend(self, cell), facts=facts)
 
     def log(self, line: str) -> None:
         with (self.root / "log.txt").open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
+    def _answers(self) -> dict[str, Any]:
+        path = self.root / "answers.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
     def answer(self, request: str, side: str) -> tuple[str, bool]:
         """The output for a request, and whether the logits were finite."""
-        path = self.root / "answers.json"
-        answers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        answers = self._answers()
         case = self._cases[request]
         right = render_calls(call.example() for call in case.expected) if case.expected else NO_CALL
         text = answers.get(side, {}).get(case.id, right if side == "candidate" else REFUSAL)

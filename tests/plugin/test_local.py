@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 
 from harness.models.loading import no_upstream_warnings
+from harness.report.rows import GateStatus
 from tests.models.tiny import save_base, tiny_model
 from tests.plugin.conftest import Project
 
@@ -39,3 +41,17 @@ def test_a_base_and_its_candidate_are_measured(trained: Project) -> None:
     assert (base.adapter_sha256, merged.model) == (None, "candidates/toy/stage1")
     assert merged.template_sha256
     assert merged.batch_size
+
+
+def test_a_nan_adapter_is_void_in_both_forms(trained: Project) -> None:
+    path = trained.root / "candidates" / "toy" / "stage1" / "adapter_model.safetensors"
+    weights = load_file(path)
+    first = min(weights)
+    save_file({**weights, first: torch.full_like(weights[first], float("nan"))}, path, metadata={"format": "pt"})
+    result = trained.run("-m", "stage1", "-W", "error")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "errors" not in result.parseoutcomes()
+    result.stdout.fnmatch_lines(["VOID: weights_not_finite: *", "critical: weights_not_finite*"])
+    record = trained.record()
+    assert [gate.status for gate in record.gates] == [GateStatus.VOID] * 2
+    assert {row.cell for row in record.cases} == {"cpu-float32-base"}

@@ -93,6 +93,29 @@ def test_logits_that_are_not_finite_void_the_gate(project: Project, workers: tup
 
 
 @WORKERS
+def test_a_candidate_that_cannot_run_as_it_was_meant_is_void_without_a_score(
+    project: Project, workers: tuple[str, ...]
+) -> None:
+    project.answers(broken=["candidate"])
+    result = project.run(*STAGE1, *workers)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert outcomes(result) == {"void": 5, "failed": 1}
+    result.stdout.fnmatch_lines(["VOID: weights_not_finite: all*", "critical: weights_not_finite*"])
+    result.stdout.re_match_lines([r"toy stage1 +cpu-float32-merged +0 +50\.0 % .* VOID +- +- +0/1 +- *$"])
+    record = project.record()
+    assert {row.cell for row in record.cases} == {"cpu-float32-base"}
+    assert [(gate.status, gate.correct, gate.total) for gate in record.gates] == [(GateStatus.VOID, None, None)]
+    assert not any("complete cpu-float32-merged" in line for line in project.log())
+
+
+def test_a_case_that_must_pass_does_not_where_nothing_could_be_run(project: Project) -> None:
+    project.answers(broken=["candidate"])
+    result = project.run(*STAGE1, "--strict-cases")
+    assert outcomes(result) == {"failed": 6}
+    result.stdout.fnmatch_lines(["VOID: a critical finding of its cell says that the model cannot run as it was meant"])
+
+
+@WORKERS
 def test_what_the_outputs_show_together_is_a_finding(project: Project, workers: tuple[str, ...]) -> None:
     project.answers(candidate=dict.fromkeys(("one", "two"), "<pad>" * 8))
     result = project.run(*STAGE1, *workers)
