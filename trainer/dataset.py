@@ -33,10 +33,9 @@ class Row:
         """The ids after the prompt: what carries the loss."""
         return self.input_ids[len(self.prompt.ids) :]
 
-    @property
-    def labels(self) -> tuple[int, ...]:
-        """The label of every token: its id in the answer, `IGNORED` in the prompt."""
-        return (IGNORED,) * len(self.prompt.ids) + self.answer_ids
+    def labels(self, *, completion_only: bool = True) -> tuple[int, ...]:
+        """The label of every token: its id in the answer, and in the prompt `IGNORED`, unless that is trained too."""
+        return (IGNORED,) * len(self.prompt.ids) + self.answer_ids if completion_only else self.input_ids
 
     @property
     def place(self) -> str:
@@ -67,12 +66,16 @@ def rows_of(
     return tuple(rows)
 
 
-def cut_rows(rows: Sequence[Row], max_length: int) -> tuple[Row, ...]:
-    """The rows as they are trained at `max_length` tokens: cut at their end, and left out where no answer is left.
+def cut_rows(rows: Sequence[Row], max_length: int, *, completion_only: bool = True) -> tuple[Row, ...]:
+    """The rows as they are trained at `max_length` tokens: cut at their end, and left out where no label is left.
 
-    Raises DataError when nothing is left of any answer.
+    Raises DataError when nothing is left of any answer, and nothing but answers is trained.
     """
-    kept = tuple(replace(row, input_ids=row.input_ids[:max_length]) for row in rows if len(row.prompt.ids) < max_length)
+    kept = tuple(
+        replace(row, input_ids=row.input_ids[:max_length])
+        for row in rows
+        if len(row.prompt.ids) < max_length or not completion_only
+    )
     if not kept:
         shortest = min(len(row.prompt.ids) for row in rows)
         raise DataError(

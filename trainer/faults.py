@@ -21,7 +21,7 @@ from harness.models.candidate import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from harness.stages import Stage
 from harness.suites import Suite
 from trainer.dataset import Row, build_row, call_turn, rows_of
-from trainer.recipe import Recipe
+from trainer.recipe import Packing, Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -240,8 +240,11 @@ FAULTS: Mapping[Fault, Damage] = MappingProxyType(
             recipe=lambda recipe: replace(recipe, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"]),
         ),
         Fault.TRUNCATED_ROWS: Damage(
-            breaks=f"rows are cut at the library's default of {LIBRARY_LENGTH} tokens",
-            recipe=lambda recipe: replace(recipe, max_length=LIBRARY_LENGTH),
+            breaks=f"rows are cut at the library's default of {LIBRARY_LENGTH} tokens, with a loss on the prompt too",
+            # Without a loss on the prompt nothing would be left to train where the declarations alone are longer.
+            recipe=lambda recipe: replace(
+                recipe, max_length=LIBRARY_LENGTH, completion_only=False, packing=Packing.NONE
+            ),
         ),
         Fault.JSON_ARGUMENTS: Damage(breaks="arguments are rendered from a JSON string", rows=_json_arguments),
         Fault.NULL_FILLED: Damage(breaks="arguments that are not meant are filled with None", rows=_null_filled),

@@ -51,6 +51,7 @@ class Recipe:
     max_grad_norm: float = field(default=1.0, metadata={"help": "gradients are clipped to this norm"})
     max_length: int = field(default=0, metadata={"help": "tokens a row may have; 0: as many as the longest row has"})
     packing: Packing = field(default=Packing.NONE, metadata={"help": "how rows share a forward pass"})
+    completion_only: bool = field(default=True, metadata={"help": "the prompt carries no loss"})
     no_call_reply: str = field(
         default="I cannot help with that.", metadata={"help": "what is trained where no function applies"}
     )

@@ -83,13 +83,14 @@ def train(job: Job) -> Trained:
     tokenizer = load_tokenizer(job.base)
     damage = FAULTS[job.fault] if job.fault else SOUND
     recipe = damage.recipe(job.recipe)
+    _check_packing(recipe)
     rows = build_rows(tokenizer, job.suite, job.stage, recipe.no_call_reply)
     rows = damage.rows(Data(tokenizer=tokenizer, suite=job.suite, stage=job.stage, recipe=recipe), rows)
     max_length = recipe.max_length or needed_length(rows)
     findings = check_rows(rows, job.suite, job.stage, tokenizer, max_length)
     if not (job.force or job.fault):
         refuse_critical(findings)
-    rows = cut_rows(rows, max_length)
+    rows = cut_rows(rows, max_length, completion_only=recipe.completion_only)
     with whole_folder(job.output) as folder, TemporaryDirectory() as scratch:
         begun = time.monotonic()
         base = load_base(job.base, Cell(job.device, DType.FLOAT32, Form.BASE))
@@ -123,6 +124,14 @@ def train(job: Job) -> Trained:
         manifest.write(folder)
         damage.folder(folder)
     return Trained(manifest=manifest, findings=findings)
+
+
+def _check_packing(recipe: Recipe) -> None:
+    if recipe.packing is Packing.SHARED_PREFIX and not recipe.completion_only:
+        raise DataError(
+            "rows that share a prefix are trained on their completions only",
+            remedy="set completion_only: true or packing: none in the recipe",
+        )
 
 
 def _check_output(output: Path) -> None:
@@ -168,7 +177,10 @@ def _loop(
         read_segments(base)
         collator = SharedPrefixBatch(call_id)
     data = Dataset.from_dict(
-        {"input_ids": [list(row.input_ids) for row in rows], "labels": [list(row.labels) for row in rows]}
+        {
+            "input_ids": [list(row.input_ids) for row in rows],
+            "labels": [list(row.labels(completion_only=job.recipe.completion_only)) for row in rows],
+        }
     )
     return CallTrainer(
         model,

@@ -70,7 +70,8 @@ def test_rows_as_they_should_be(rows: tuple[Row, ...], check: Check, tokenizer: 
         ),
     ]
     for row in rows:
-        assert row.labels == (IGNORED,) * len(row.prompt.ids) + row.answer_ids
+        assert row.labels() == (IGNORED,) * len(row.prompt.ids) + row.answer_ids
+        assert row.labels(completion_only=False) == row.input_ids
         assert tokenizer.decode(list(row.input_ids)) == row.text
 
 
@@ -164,6 +165,7 @@ def test_cut_rows_keep_what_fits_of_their_answers(rows: tuple[Row, ...]) -> None
     assert all(len(row.input_ids) == shortest + 1 and row.answer_ids for row in cut)
     with pytest.raises(DataError, match=f"no row has an answer left: max_length is {shortest}"):
         cut_rows(rows, shortest)
+    assert {len(row.input_ids) for row in cut_rows(rows, shortest, completion_only=False)} == {shortest}
 
 
 def test_a_request_with_a_control_token(

@@ -15,6 +15,7 @@ def test_the_notes_recipe_is_the_notes() -> None:
     assert recipe.target_modules == list(SEVEN_MODULES)
     assert recipe.max_length == 0
     assert recipe.packing is Packing.NONE
+    assert not recipe.completion_only
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -74,6 +74,15 @@ def test_packed_and_padded_training_agree(suite_folder: Path, base: Path, tmp_pa
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3, msg=name)
 
 
+def test_a_loss_on_the_prompt_too(suite_folder: Path, base: Path, output: Path, tmp_path: Path) -> None:
+    whole = train(job(suite_folder, base, output, completion_only=False, packing=Packing.NONE, steps=1))
+    answers = train(job(suite_folder, base, tmp_path / "other", packing=Packing.NONE, steps=1))
+    assert whole.manifest.metrics["loss"] != answers.manifest.metrics["loss"]
+    assert whole.manifest.recipe["completion_only"] is False
+    with pytest.raises(DataError, match="trained on their completions only"):
+        train(job(suite_folder, base, output, completion_only=False, packing=Packing.SHARED_PREFIX))
+
+
 def test_it_learns(suite_folder: Path, base: Path, output: Path) -> None:
     trained = train(job(suite_folder, base, output, steps=40, batch_size=5, dropout=0.0))
     state = json.loads((output / "trainer_state.json").read_text(encoding="utf-8"))
