@@ -16,7 +16,7 @@ from harness.names import ACCURACY, REGRESSION, case_name, gate_name
 from harness.options import Options
 from harness.paths import shown
 from harness.report.rows import CaseRow, ErrorRow, GateRow, GateStatus, Row
-from harness.run.cells import Bench, CellRun, CellStopped, CellVoid
+from harness.run.cells import Bench, CellRun, CellStopped
 from harness.run.gates import accuracy_gate, critical, regression_gate
 from harness.stages import Stage
 from harness.suites import Case, Suite, declares
@@ -117,19 +117,13 @@ class _CellItem(pytest.Item):
         """The candidate's rows of `cases`, none where it is VOID unrun; the base is measured on the same."""
         base = self.shared.bench.base_of(self.run)
         try:
-            rows = self._candidate_rows(cases)  # first, since a candidate is missing more often than a base
+            rows = self.run.measure(cases)  # first, since a candidate is missing more often than a base
             before = base.measure(cases)
         except CallproofError as error:
             # pytest shows a traceback for any other exception of a setup, whatever repr_failure says.
             raise pytest.fail.Exception(_line(error), pytrace=False) from None
         self.rows = [*self.run.news(), *base.news(), *rows, *before]
         return rows
-
-    def _candidate_rows(self, cases: list[Case]) -> list[CaseRow]:
-        try:
-            return self.run.measure(cases)
-        except CellVoid:
-            return []
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The account of a measurement's result, a traceback for a bug."""

@@ -30,7 +30,6 @@ class Arguments:
     )
     device: Device = field(default=Device.CPU, metadata={"help": "where to train"})
     force: bool = field(default=False, metadata={"help": "train in spite of critical findings; the candidate tells"})
-
     fault: str | None = field(
         default=None,
         metadata={"choices": list(map(str, Fault)), "help": "break the candidate on purpose, see docs/faults.md"},

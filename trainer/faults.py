@@ -1,6 +1,6 @@
 """Faults on purpose: `--fault NAME` makes a candidate that is broken in one known way, by the pipeline of sound ones.
 
-They show that each failure is caught by its own finding, and how it looks. `docs/faults.md` says what each one breaks.
+They show that each failure is caught by its own finding, and how it looks. `docs/faults.md` is made of them.
 """
 
 import json
@@ -15,6 +15,7 @@ from harness.calls.prompt import Prompt
 from harness.calls.syntax import Call
 from harness.calls.tokens import Token
 from harness.errors import DataError
+from harness.failures.catalogue import Code
 from harness.failures.decoding_files import GENERATION_CONFIG, TOKENIZER_CONFIG
 from harness.jsontypes import Json
 from harness.models.candidate import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -74,9 +75,13 @@ class Data:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """What a fault does at each place of the pipeline; where it names nothing, all goes as in a sound run."""
+    """What a fault does at each place of the pipeline; where it names nothing, all goes as in a sound run.
+
+    `codes` are the findings that it must raise: its own first, then those of what it causes as well.
+    """
 
     breaks: str
+    codes: tuple[Code, ...]
     recipe: Callable[[Recipe], Recipe] = lambda recipe: recipe
     rows: Callable[[Data, tuple[Row, ...]], tuple[Row, ...]] = lambda _, rows: rows
     base: "Callable[[PreTrainedModel], None] | None" = None
@@ -232,60 +237,99 @@ def _pickle(folder: Path) -> None:
     (folder / "training_args.bin").write_bytes(b"\x80\x04N.")  # the pickle of None
 
 
-SOUND = Damage(breaks="nothing")
+SOUND = Damage(breaks="nothing", codes=())
 FAULTS: Mapping[Fault, Damage] = MappingProxyType(
     {
         Fault.ATTENTION_ONLY: Damage(
             breaks="only the attention gets adapter matrices, the MLP none",
+            codes=(Code.UNDERSIZED,),
             recipe=lambda recipe: replace(recipe, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"]),
         ),
         Fault.TRUNCATED_ROWS: Damage(
-            breaks=f"rows are cut at the library's default of {LIBRARY_LENGTH} tokens, with a loss on the prompt too",
+            breaks=f"rows are cut at the library's default of {LIBRARY_LENGTH:,} tokens, with a loss on the prompt too",
+            codes=(Code.ROW_TRUNCATED,),
             # Without a loss on the prompt nothing would be left to train where the declarations alone are longer.
             recipe=lambda recipe: replace(
                 recipe, max_length=LIBRARY_LENGTH, completion_only=False, packing=Packing.NONE
             ),
         ),
-        Fault.JSON_ARGUMENTS: Damage(breaks="arguments are rendered from a JSON string", rows=_json_arguments),
-        Fault.NULL_FILLED: Damage(breaks="arguments that are not meant are filled with None", rows=_null_filled),
+        Fault.JSON_ARGUMENTS: Damage(
+            breaks="arguments are rendered from a JSON string", codes=(Code.CALL_NOT_READ_BACK,), rows=_json_arguments
+        ),
+        Fault.NULL_FILLED: Damage(
+            breaks="arguments that are not meant are filled with None", codes=(Code.NULL_IN_ROW,), rows=_null_filled
+        ),
         Fault.UNDECLARED_LABELS: Damage(
-            breaks="rows of the whole suite are trained behind the stage's prompt", rows=_undeclared
+            breaks="rows of the whole suite are trained behind the stage's prompt",
+            codes=(Code.UNDECLARED_CALL,),
+            rows=_undeclared,
         ),
-        Fault.DOUBLE_BOS: Damage(breaks="every row begins with two <bos> tokens", rows=_double_bos),
-        Fault.TERMINATOR_UNSUPERVISED: Damage(breaks="the token that ends an answer has no loss", rows=_no_terminator),
-        Fault.PAD_LABELS: Damage(breaks="the labels are pads, left unmasked", rows=_pads),
-        Fault.SINGLE_CLASS_SPLIT: Damage(breaks="all rows call the same function", rows=_single_class),
-        Fault.LEAKED_CASES: Damage(breaks="the test cases are trained on", rows=_leaked),
-        Fault.UNTRAINED: Damage(breaks="the adapter is saved as before the first step", weights=_zero),
-        Fault.NAN_WEIGHTS: Damage(breaks="one number of the adapter is NaN", weights=_nan),
+        Fault.DOUBLE_BOS: Damage(
+            breaks="every row begins with two `<bos>` tokens", codes=(Code.DOUBLE_BOS,), rows=_double_bos
+        ),
+        Fault.TERMINATOR_UNSUPERVISED: Damage(
+            breaks="the token that ends an answer has no loss",
+            codes=(Code.TERMINATOR_NOT_SUPERVISED,),
+            rows=_no_terminator,
+        ),
+        Fault.PAD_LABELS: Damage(
+            breaks="the labels are pads, left unmasked",
+            codes=(Code.PAD_SUPERVISED, Code.TERMINATOR_NOT_SUPERVISED, Code.CALL_NOT_READ_BACK),
+            rows=_pads,
+        ),
+        Fault.SINGLE_CLASS_SPLIT: Damage(
+            breaks="all rows call the same function", codes=(Code.SINGLE_FUNCTION,), rows=_single_class
+        ),
+        Fault.LEAKED_CASES: Damage(breaks="the test cases are trained on", codes=(Code.LEAKED_CASE,), rows=_leaked),
+        Fault.UNTRAINED: Damage(
+            breaks="the adapter is saved as before the first step", codes=(Code.UNTRAINED,), weights=_zero
+        ),
+        Fault.NAN_WEIGHTS: Damage(
+            breaks="one number of the adapter is NaN", codes=(Code.WEIGHTS_NOT_FINITE,), weights=_nan
+        ),
         Fault.HALF_ADAPTER_OVERFLOW: Damage(
-            breaks=f"lora_A is {UNBALANCE:g} times as large and lora_B as small: no 16-bit adapter", weights=_unbalanced
+            breaks=f"lora_A is {UNBALANCE:,.0f} times as large and lora_B as small: no 16-bit adapter",
+            codes=(Code.HALF_ADAPTER,),
+            weights=_unbalanced,
         ),
-        Fault.RENAMED_KEYS: Damage(breaks="the names of the weights lack their prefix", weights=_renamed),
-        Fault.UNEXPECTED_KEYS: Damage(breaks="there are weights of a layer too many", weights=_one_layer_more),
+        Fault.RENAMED_KEYS: Damage(
+            breaks="the names of the weights lack their prefix",
+            codes=(Code.KEYS_MISSING, Code.KEYS_UNEXPECTED),
+            weights=_renamed,
+        ),
+        Fault.UNEXPECTED_KEYS: Damage(
+            breaks="there are weights of a layer too many", codes=(Code.KEYS_UNEXPECTED,), weights=_one_layer_more
+        ),
         Fault.RESCALED: Damage(
             breaks=f"lora_alpha is {RESCALE} times what was trained with",
+            codes=(Code.RESCALED,),
             folder=_edit(ADAPTER_CONFIG, lambda settings: {"lora_alpha": RESCALE * int(str(settings["lora_alpha"]))}),
         ),
-        Fault.WRONG_BASE: Damage(breaks="trained on another base of the same architecture", base=_other_weights),
+        Fault.WRONG_BASE: Damage(
+            breaks="trained on another base of the same architecture", codes=(Code.WRONG_BASE,), base=_other_weights
+        ),
         Fault.HOT_BASE: Damage(
-            breaks="the base's residual stream is too large for float16, and the function the same; it lies in `base/`",
+            breaks="the same function with a residual stream too large for float16; that base lies in `base/`",
+            codes=(Code.FLOAT16_OVERFLOW,),
             base=_heated,
             keeps_base=True,
         ),
         Fault.RUN_ON: Damage(
-            breaks="the stop list of the folder holds <eos> alone",
+            breaks="the stop list of the folder holds `<eos>` alone",
+            codes=(Code.STOP_LIST,),
             folder=_edit(GENERATION_CONFIG, lambda _: {"eos_token_id": 1}),
         ),
         Fault.SAMPLING_ON: Damage(
             breaks="the settings of the folder turn sampling on",
+            codes=(Code.SAMPLING_ON,),
             folder=_edit(GENERATION_CONFIG, lambda _: {"do_sample": True, "temperature": 1.0}),
         ),
         Fault.RIGHT_PADDING: Damage(
             breaks="the tokenizer of the folder pads on the right",
+            codes=(Code.RIGHT_PADDING,),
             folder=_edit(TOKENIZER_CONFIG, lambda _: {"padding_side": "right"}),
         ),
-        Fault.PICKLE_FILE: Damage(breaks="a pickle lies in the folder", folder=_pickle),
+        Fault.PICKLE_FILE: Damage(breaks="a pickle lies in the folder", codes=(Code.PICKLE,), folder=_pickle),
     }
 )
 

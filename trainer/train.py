@@ -82,7 +82,8 @@ def train(job: Job) -> Trained:
         check_made_for(job.start, fingerprint)
     tokenizer = load_tokenizer(job.base)
     damage = FAULTS[job.fault] if job.fault else SOUND
-    recipe = damage.recipe(job.recipe)
+    job = replace(job, recipe=damage.recipe(job.recipe))
+    recipe = job.recipe
     _check_packing(recipe)
     rows = build_rows(tokenizer, job.suite, job.stage, recipe.no_call_reply)
     rows = damage.rows(Data(tokenizer=tokenizer, suite=job.suite, stage=job.stage, recipe=recipe), rows)
@@ -96,8 +97,8 @@ def train(job: Job) -> Trained:
         base = load_base(job.base, Cell(job.device, DType.FLOAT32, Form.BASE))
         if damage.base is not None:
             damage.base(base)
-            fingerprint = _save_base(base, tokenizer, Path(scratch) / "base", folder if damage.keeps_base else None)
-        loop = _loop(replace(job, recipe=recipe), base, tokenizer, rows, Path(scratch), max_length)
+            fingerprint = _save_base(base, tokenizer, (folder if damage.keeps_base else Path(scratch)) / "base")
+        loop = _loop(job, base, tokenizer, rows, Path(scratch), max_length)
         _run(loop, recipe)
         metrics = _final_metrics(loop)
         _save(loop, tokenizer, folder, _base_name(job.base))
@@ -144,14 +145,11 @@ def _check_output(output: Path) -> None:
         raise OutputError("is a file", path=output, remedy="give a folder with --output")
 
 
-def _save_base(
-    base: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", scratch: Path, folder: Path | None
-) -> str:
-    """The fingerprint of a base that was changed; it is kept as `base/` of `folder`, if one is given."""
-    kept = scratch if folder is None else folder / "base"
-    base.save_pretrained(kept)
-    tokenizer.save_pretrained(kept)
-    return base_fingerprint(kept)
+def _save_base(base: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> str:
+    """Write a base that was changed; its fingerprint."""
+    base.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return base_fingerprint(folder)
 
 
 def _loop(

@@ -24,10 +24,6 @@ class CellStopped(Exception):  # noqa: N818 - the error was told before, this is
     """The cell failed before: the item that met it first carries the error, this one only its text."""
 
 
-class CellVoid(Exception):  # noqa: N818 - a result, not an error
-    """Nothing was generated in the cell: its model cannot run as it was meant, for the reason its findings give."""
-
-
 @dataclass(slots=True, eq=False)
 class CellRun:
     """The measurements of one suite's stage in one cell; `planned` cases are measured together, at the first asked."""
@@ -49,16 +45,14 @@ class CellRun:
     def measure(self, cases: Iterable[Case]) -> list[CaseRow]:
         """The rows of `cases`, those not yet measured run in one batch together with all that is planned.
 
-        Raises what the models raise, the first time, and CellStopped with its text from then on; CellVoid, each time,
-        where the model is not to be run.
+        There are none where the model cannot run as it was meant: the findings of the cell's row say why. Raises what
+        the models raise, the first time, and CellStopped with its text from then on.
         """
         wanted = list(cases)
         if not self._void and any(case.id not in self.rows for case in wanted):
             together = self.planned | {case.id: case for case in wanted}
             self._run_once([case for case in together.values() if case.id not in self.rows])
-        if self._void:
-            raise CellVoid(f"{self.stage.name}-{self.cell.id} was not run")
-        return [self.rows[case.id] for case in wanted]
+        return [] if self._void else [self.rows[case.id] for case in wanted]
 
     @property
     def cell_row(self) -> CellRow:
@@ -87,10 +81,12 @@ class CellRun:
         prepared = self.source.prepare(self.suite, self.stage, cases)
         found = [*lint(self.stage.functions), *opened.findings, *prepared.findings]
         self._void = opened.backend is None
-        completions = opened.backend.complete(prepared.prompts, prepared.drafts) if opened.backend else []
-        for case, completion in zip(cases, completions, strict=not self._void):
-            self.rows[case.id] = self._row(case, completion)
-            self._outputs.append(_output(case, completion))
+        completions: Sequence[Completion] = ()
+        if opened.backend is not None:
+            completions = opened.backend.complete(prepared.prompts, prepared.drafts)
+            for case, completion in zip(cases, completions, strict=True):
+                self.rows[case.id] = self._row(case, completion)
+                self._outputs.append(_output(case, completion))
         self._findings |= dict.fromkeys([*found, *_not_finite(self.cell, completions)])
         self._cell_row, self._told = self._describe(opened.facts), False
 

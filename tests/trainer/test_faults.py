@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from harness.errors import DataError
 from harness.failures.adapter_files import audit_adapter
 from harness.failures.catalogue import Code
 from harness.models.candidate import load_candidate
 from harness.models.fingerprint import base_fingerprint
-from harness.models.loading import load_base
+from harness.models.loading import load_base, load_tokenizer
 from harness.models.matrix import Cell, Device, DType, Form
 from tests.trainer.conftest import TRAIN, job, write_rows
 from trainer.checks import needed_length
 from trainer.dataset import build_rows
 from trainer.faults import FAULTS, Fault
+from trainer.faults_page import faults_page
 from trainer.train import train
 
 IN_ROWS = {
@@ -60,9 +62,15 @@ def found(folder: Path, base: Path) -> set[str]:
 def test_every_fault_is_expected_somewhere_and_told_in_the_docs() -> None:
     assert set(IN_ROWS) | set(IN_FILES) | LATER == set(Fault) == set(FAULTS)
     page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert page == faults_page(), "run python -m trainer.faults_page"
     for fault, damage in FAULTS.items():
         assert f"`{fault}`" in page
         assert damage.breaks
+
+
+def test_the_codes_told_are_those_found() -> None:
+    for fault, codes in (IN_ROWS | IN_FILES).items():
+        assert set(FAULTS[fault].codes) == codes
 
 
 def test_a_sound_candidate_has_none(suite_folder: Path, base: Path, tmp_path: Path) -> None:
@@ -75,8 +83,6 @@ def test_faults_of_rows(
 ) -> None:
     task = job(suite_folder, base, tmp_path / "c")
     if fault is Fault.TRUNCATED_ROWS:
-        from harness.models.loading import load_tokenizer
-
         rows = build_rows(load_tokenizer(base), task.suite, task.stage, "No.")
         monkeypatch.setattr("trainer.faults.LIBRARY_LENGTH", needed_length(rows) - 1)
     if fault is Fault.SINGLE_CLASS_SPLIT:
@@ -103,8 +109,6 @@ def test_an_unbalanced_adapter_is_the_same_one_in_float32(suite_folder: Path, ba
     sound = make(None, suite_folder, base, tmp_path / "sound")
     broken = make(Fault.HALF_ADAPTER_OVERFLOW, suite_folder, base, tmp_path / "broken")
     assert found(broken, base) == set()
-    from safetensors.torch import load_file
-
     first, second = (load_file(folder / "adapter_model.safetensors") for folder in (sound, broken))
     name = next(name for name in first if ".lora_A." in name)
     other = name.replace(".lora_A.", ".lora_B.")
