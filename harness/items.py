@@ -35,6 +35,7 @@ class Session:
 
 
 session_key = pytest.StashKey[Session]()
+rows_key = pytest.StashKey[list[Row]]()  # in a test's own stash: rows that it wants in the record
 
 
 class CaseMissed(Exception):  # noqa: N818 - a result, not an error

@@ -14,8 +14,8 @@ from harness.jsontypes import Json
 from harness.options import Options
 from harness.paths import shown
 from harness.report.record import Record, gather, to_line, write_record
-from harness.report.rows import FORMAT, Row, RunRow, row_from_json
-from harness.report.tables import comparison_table, finding_lines, gate_table
+from harness.report.rows import FORMAT, FaultRow, Row, RunRow, row_from_json
+from harness.report.tables import comparison_table, fault_table, finding_lines, gate_table
 from harness.suites import Suite
 
 PACKAGES = ("callproof", "torch", "transformers", "peft", "tokenizers", "safetensors", "pytest")
@@ -66,8 +66,9 @@ class Ledger:
         sections = [
             (
                 "comparison with the base (95 % intervals, on the same cases)",
-                comparison_table(self._record).splitlines(),
+                comparison_table(self._record).splitlines() if self._record.cells else [],
             ),
+            ("faults made on purpose", fault_table(self._record).splitlines() if self._record.faults else []),
             ("findings", finding_lines(self._record)),
             ("gates", gate_table(self._record).splitlines() if self._record.gates else []),
             ("record", [self._error if self._error is not None else shown(self._path or self._options.report)]),
@@ -86,7 +87,7 @@ class Ledger:
 
     def _hashes(self) -> dict[str, Json]:
         """The files of the suites that were run, under paths a reader elsewhere can follow."""
-        run = {row.suite for row in self._rows if not isinstance(row, RunRow)}
+        run = {row.suite for row in self._rows if not isinstance(row, RunRow | FaultRow)}
         suites = [suite for suite in map(Suite.load, self._suites) if suite.name in run]
         return {
             shown(path): sha256_file(path)

@@ -14,7 +14,18 @@ import pytest
 
 from harness import hookspecs
 from harness.discovery import is_case_file, is_stages_file, stage_markers, suites_of
-from harness.items import MISSED, VOID, CaseFile, CaseItem, Session, StagesFile, SuiteItem, in_order, session_key
+from harness.items import (
+    MISSED,
+    VOID,
+    CaseFile,
+    CaseItem,
+    Session,
+    StagesFile,
+    SuiteItem,
+    in_order,
+    rows_key,
+    session_key,
+)
 from harness.ledger import Ledger, rows_from_text, rows_to_text
 from harness.options import add_options, read_options
 from harness.run.cells import Bench
@@ -53,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[session_key] = Session(options, Bench(source))
     config.stash[_suites_key] = suites
     is_worker = "workerinput" in vars(config)  # how xdist marks a worker's configuration; its environment is inherited
-    if suites and not is_worker and not config.option.collectonly:
+    if not is_worker and not config.option.collectonly:
         config.pluginmanager.register(_Account(Ledger(options, suites)), "callproof-account")
 
 
@@ -86,9 +97,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send the item's rows and status with its report."""
     report = yield
-    if isinstance(item, SuiteItem) and call.when == "call":
-        report.__dict__[ROWS] = rows_to_text(item.rows)
-        report.__dict__[STATUS] = item.status
+    if call.when == "call":
+        if isinstance(item, SuiteItem):
+            report.__dict__[STATUS] = item.status
+        rows = item.rows if isinstance(item, SuiteItem) else item.stash.get(rows_key, [])
+        report.__dict__[ROWS] = rows_to_text(rows)
     return report
 
 

@@ -1,4 +1,5 @@
-"""Records: one run as JSON Lines, its settings first, then a line a stage and cell, a case and cell, and a gate."""
+"""Records: one run as JSON Lines, its settings first, then a line a stage and cell, a case and cell, a gate,
+and a candidate that was broken on purpose."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 from harness.errors import DataError
 from harness.files import read_json_lines, write_whole
-from harness.report.rows import FORMAT, CaseRow, CellRow, GateRow, Row, RunRow, row_from_json, row_to_json
+from harness.report.rows import FORMAT, CaseRow, CellRow, FaultRow, GateRow, Row, RunRow, row_from_json, row_to_json
 
 _T = TypeVar("_T")
 
@@ -21,6 +22,7 @@ class Record:
     cells: tuple[CellRow, ...]
     cases: tuple[CaseRow, ...]
     gates: tuple[GateRow, ...]
+    faults: tuple[FaultRow, ...] = ()
 
     def rows(self) -> Iterable[Row]:
         """All lines in the order they are written."""
@@ -28,6 +30,7 @@ class Record:
         yield from self.cells
         yield from self.cases
         yield from self.gates
+        yield from self.faults
 
 
 def gather(run: RunRow, rows: Iterable[Row]) -> Record:
@@ -38,6 +41,7 @@ def gather(run: RunRow, rows: Iterable[Row]) -> Record:
     cells: dict[tuple[str, ...], CellRow] = {}
     cases: dict[tuple[str, ...], CaseRow] = {}
     gates: dict[tuple[str, ...], GateRow] = {}
+    faults: dict[tuple[str, ...], FaultRow] = {}
     for row in rows:
         match row:
             case CellRow():
@@ -47,9 +51,11 @@ def gather(run: RunRow, rows: Iterable[Row]) -> Record:
                 cases.setdefault((row.suite, row.stage, row.cell, row.case), row)
             case GateRow():
                 gates[row.suite, row.stage, row.cell, row.gate] = row
+            case FaultRow():
+                faults[row.fault,] = row
             case RunRow():
                 raise ValueError("a record holds one line of kind run, its first")
-    return Record(run=run, cells=_sorted(cells), cases=_sorted(cases), gates=_sorted(gates))
+    return Record(run=run, cells=_sorted(cells), cases=_sorted(cases), gates=_sorted(gates), faults=_sorted(faults))
 
 
 def _joined(one: CellRow, other: CellRow) -> CellRow:

@@ -122,8 +122,21 @@ class GateRow:
     reason: str
 
 
-Row: TypeAlias = RunRow | CellRow | CaseRow | GateRow
-KINDS: dict[str, type[Row]] = {"run": RunRow, "cell": CellRow, "case": CaseRow, "gate": GateRow}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRow:
+    """A candidate broken on purpose, or (with no codes due) a sound one: the codes due, its own first, and those found.
+
+    `symptom` says what was seen of it.
+    """
+
+    fault: str
+    due: tuple[str, ...]
+    found: tuple[str, ...]
+    symptom: str
+
+
+Row: TypeAlias = RunRow | CellRow | CaseRow | GateRow | FaultRow
+KINDS: dict[str, type[Row]] = {"run": RunRow, "cell": CellRow, "case": CaseRow, "gate": GateRow, "fault": FaultRow}
 
 
 def row_to_json(row: Row) -> Json:
@@ -146,7 +159,7 @@ def _object(row: Any) -> dict[str, Json]:
 
 def _plain(value: Any) -> Json:
     if isinstance(value, tuple):
-        return [_object(part) for part in value]
+        return [_object(part) if is_dataclass(part) else part for part in value]
     return cast(Json, value)
 
 

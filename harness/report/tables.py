@@ -1,4 +1,4 @@
-"""The terminal's account of a record: the comparison with the base, the findings, the gates."""
+"""The terminal's account of a record: the comparison with the base, the findings, the gates, the faults."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,12 @@ from tabulate import tabulate
 from harness.errors import one_line
 from harness.findings import Severity
 from harness.report.record import Record
-from harness.report.rows import CaseRow, CellRow, FindingRow, GateRow
+from harness.report.rows import CaseRow, CellRow, FaultRow, FindingRow, GateRow
 from harness.report.statistics import Interval, Pairs, mcnemar_exact, newcombe_paired, wilson
 
 COMPARISON = ("stage", "cell", "cases", "base", "candidate", "difference", "p", "wild base", "wild candidate")
 VOID, NOTHING = "VOID", "-"
+OWN, CAUSED, MISSING, ODD = "X", "+", "?", "!"
 
 
 def comparison_table(record: Record) -> str:
@@ -42,6 +43,28 @@ def gate_table(record: Record) -> str:
     """Every gate with its decision."""
     rows = [(gate.status.upper(), _gate(gate), gate.cell, one_line(gate.reason)) for gate in record.gates]
     return tabulate(rows, headers=("gate", "", "cell", "why"), disable_numparse=True, tablefmt="simple")
+
+
+def fault_table(record: Record) -> str:
+    """Fault x finding, the columns numbered in the order of the faults whose own they are: the diagonal is to be full.
+
+    Behind it what the numbers and marks mean, and what was seen of each fault.
+    """
+    own = [code for row in record.faults for code in row.due[:1]]
+    codes = list(dict.fromkeys([*own, *(code for row in record.faults for code in (*row.due, *row.found))]))
+    rows = [(row.fault, *(_mark(row, code) for code in codes)) for row in record.faults]
+    numbers = [str(number) for number in range(1, len(codes) + 1)]
+    table = tabulate(rows, headers=("", *numbers), disable_numparse=True, tablefmt="plain")
+    marks = f"{OWN} its own finding, {CAUSED} caused as well, {MISSING} due and not found, {ODD} found and not due"
+    legend = [f"{number:>3} {code}" for number, code in enumerate(codes, 1)]
+    seen = [f"{row.fault}: {one_line(row.symptom)}" for row in record.faults]
+    return "\n".join([table, "", marks, *legend, "", *seen])
+
+
+def _mark(row: FaultRow, code: str) -> str:
+    if code in row.found:
+        return OWN if code in row.due[:1] else CAUSED if code in row.due else ODD
+    return MISSING if code in row.due else ""
 
 
 def _place(cell: CellRow) -> str:

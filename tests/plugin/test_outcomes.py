@@ -199,3 +199,25 @@ def test_a_regression_against_a_baseline_fails(project: Project, workers: tuple[
     result = project.run(*options, "--baseline", str(baseline), *workers)
     assert outcomes(result) == {"missed": 8, "failed": 2}
     result.stdout.fnmatch_lines(["FAILED: against the baseline 0 gained, 8 lost of 8 (p 0.008)"])
+
+
+NOTING = """
+import pytest
+from harness.items import rows_key
+from harness.report.rows import FaultRow
+
+@pytest.mark.parametrize("fault", ["b", "a"])
+def test_fault(request, fault):
+    row = FaultRow(fault=fault, due=("cut",), found=("cut",), symptom="seen")
+    request.node.stash[rows_key] = [row]
+    assert fault == "a"
+"""
+
+
+@WORKERS
+def test_a_test_can_put_rows_into_the_record(project: Project, workers: tuple[str, ...]) -> None:
+    project.pytester.makepyfile(NOTING)
+    result = project.run("test_a_test_can_put_rows_into_the_record.py", *workers)
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1}
+    result.stdout.re_match_lines([r"=+ faults made on purpose =+", r"a +X", r"b +X", r"a: seen"])
+    assert [row.fault for row in project.record().faults] == ["a", "b"]

@@ -9,7 +9,7 @@ from harness.errors import DataError
 from harness.findings import Severity
 from harness.jsontypes import Json
 from harness.report.record import gather, read_record, to_line, write_record
-from harness.report.rows import GateRow, GateStatus, Row
+from harness.report.rows import FaultRow, GateRow, GateStatus, Row
 from tests.report.rows import RUN, case_row, cell_row, finding_row
 
 GATE = GateRow(
@@ -28,6 +28,7 @@ ROWS: list[Row] = [
     cell_row(finding_row(severity=Severity.CRITICAL)),
     GATE,
     case_row("a", form="base"),
+    FaultRow(fault="nan_weights", due=("weights_not_finite",), found=(), symptom="pads"),
 ]
 
 

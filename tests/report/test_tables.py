@@ -2,7 +2,8 @@
 
 from harness.findings import Severity
 from harness.report.record import gather
-from harness.report.tables import comparison_table, finding_lines
+from harness.report.rows import FaultRow
+from harness.report.tables import comparison_table, fault_table, finding_lines
 from tests.report.rows import RUN, case_row, cell_row, finding_row
 
 
@@ -54,3 +55,27 @@ def test_findings_are_told_once_gravest_first_and_notes_together() -> None:
         "warning: f [play.title]: seen; why; do",
         "note: dropped [a.x, a.y]: why; do",
     ]
+
+
+def test_faults_stand_against_findings_with_what_is_missing_and_what_is_odd() -> None:
+    rows = [
+        FaultRow(fault="cut", due=("row_cut", "cut_off"), found=("cut_off", "row_cut"), symptom="no calls"),
+        FaultRow(fault="nan", due=("not_finite",), found=("odd",), symptom="pads\x1b"),
+        FaultRow(fault="sound", due=(), found=(), symptom="all right"),
+    ]
+    lines = fault_table(gather(RUN, rows[::-1])).splitlines()
+    assert [line.split() for line in lines[:4]] == [
+        ["1", "2", "3", "4"],
+        ["cut", "X", "+"],
+        ["nan", "?", "!"],
+        ["sound"],
+    ]
+    assert lines[1].index("X") == lines[0].index("1")
+    assert lines[2].index("!") == lines[0].index("4")
+    assert [line.split() for line in lines[6:10]] == [
+        ["1", "row_cut"],
+        ["2", "not_finite"],
+        ["3", "cut_off"],
+        ["4", "odd"],
+    ]
+    assert lines[-3:] == ["cut: no calls", "nan: pads\\x1b", "sound: all right"]
