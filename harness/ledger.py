@@ -71,6 +71,7 @@ class Ledger:
             ("faults made on purpose", fault_table(self._record).splitlines() if self._record.faults else []),
             ("findings", finding_lines(self._record)),
             ("gates", gate_table(self._record).splitlines() if self._record.gates else []),
+            ("store", _stored(self._record)),
             ("record", [self._error if self._error is not None else shown(self._path or self._options.report)]),
         ]
         return [(title, lines) for title, lines in sections if lines]
@@ -94,6 +95,14 @@ class Ledger:
             for suite in suites
             for path in (suite.root / "stages.toml", suite.root / "functions.json", *suite.case_files())
         }
+
+
+def _stored(record: Record) -> list[str]:
+    """What the store saved, if anything."""
+    stored = sum(cell.stored for cell in record.cells)
+    generated = sum(cell.cases for cell in record.cells) - stored
+    loaded = "no model was loaded" if generated == 0 else f"{generated} were generated"
+    return [f"{stored} completions are those of earlier runs; {loaded}"] if stored else []
 
 
 def _versions() -> dict[str, str]:

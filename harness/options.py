@@ -9,6 +9,7 @@ import pytest
 from harness.errors import DataError
 from harness.jsontypes import Json
 from harness.models.matrix import CANDIDATE_FORMS, Cell, Device, DType, Form, full_matrix, plan_cells, unavailable
+from harness.models.store import LIMIT
 from harness.paths import EMBEDDED_BASE, normal, shown
 from harness.report.record import Record, read_record
 
@@ -26,6 +27,8 @@ class Options:
     baseline_path: str | None
     strict_cases: bool
     report: Path
+    store: Path | None
+    store_bytes: int
 
     def settings(self) -> dict[str, Json]:
         """The options for the first line of a record."""
@@ -54,6 +57,9 @@ def add_options(parser: pytest.Parser) -> None:
     add("--suite", dest="callproof_suite", metavar="DIR", help="run this suite only")
     add("--baseline", dest="callproof_baseline", metavar="RECORD", help="an earlier record, to fall behind which fails")
     add("--strict-cases", dest="callproof_strict", action="store_true", help="every missed case fails")
+    add("--store", dest="callproof_store", metavar="DIR", help="where completions are kept (default: .callproof)")
+    add("--no-store", dest="callproof_no_store", action="store_true", help="generate everything anew, keep nothing")
+    add("--store-size", dest="callproof_store_size", metavar="MB", type=int, help="at most this much (default: 512)")
     add("--report", dest="callproof_report", metavar="DIR", help="where the record is written (default: reports)")
 
 
@@ -71,6 +77,8 @@ def read_options(config: pytest.Config) -> Options:
         baseline_path=baseline,
         strict_cases=bool(config.getoption("callproof_strict")),
         report=_report(config),
+        store=_store(config),
+        store_bytes=_store_bytes(config),
     )
 
 
@@ -128,3 +136,20 @@ def _report(config: pytest.Config) -> Path:
     if not os.access(there, os.W_OK | os.X_OK):
         raise pytest.UsageError(f"--report {given}: {there} cannot be written; give a folder that can")
     return folder
+
+
+def _store(config: pytest.Config) -> Path | None:
+    """The folder of the store; None where there is to be none. One that cannot be used costs a warning, no more."""
+    given: str | None = config.getoption("callproof_store")
+    if config.getoption("callproof_no_store"):
+        if given is not None:
+            raise pytest.UsageError("--store and --no-store exclude each other")
+        return None
+    return config.rootpath / ".callproof" if given is None else normal(given)
+
+
+def _store_bytes(config: pytest.Config) -> int:
+    megabytes: int | None = config.getoption("callproof_store_size")
+    if megabytes is not None and megabytes < 1:
+        raise pytest.UsageError(f"--store-size {megabytes}: give at least 1 (megabyte), or --no-store")
+    return LIMIT if megabytes is None else megabytes * 2**20

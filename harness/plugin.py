@@ -27,6 +27,7 @@ from harness.items import (
     session_key,
 )
 from harness.ledger import Ledger, rows_from_text, rows_to_text
+from harness.models.store import Store
 from harness.options import add_options, read_options
 from harness.run.cells import Bench
 from harness.run.local import LocalSource
@@ -60,7 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     source = config.hook.pytest_callproof_source(config=config)
     if source is None:
-        source = LocalSource(root=config.rootpath, base=options.base_model, candidate=options.candidate)
+        store = None if options.store is None else Store(options.store, options.store_bytes)
+        source = LocalSource(root=config.rootpath, base=options.base_model, candidate=options.candidate, store=store)
     config.stash[session_key] = Session(options, Bench(source))
     config.stash[_suites_key] = suites
     is_worker = "workerinput" in vars(config)  # how xdist marks a worker's configuration; its environment is inherited

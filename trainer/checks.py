@@ -80,7 +80,7 @@ def trained_in(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         replace(
             finding,
             severity=Severity.CRITICAL if finding.code == Code.LEAKED_CASE else Severity.WARNING,
-            evidence=f"trained with --force in spite of it: {finding.evidence}",
+            evidence=f"trained in spite of it: {finding.evidence}",
         )
         for finding in _critical(findings)
     )

@@ -39,7 +39,7 @@ class Completion:
 
     `token_ids` include the stop token; `text` is their decoding with special tokens kept. `margin` is the smallest gap
     between the two highest logits over the generated positions (0.0 when some logit was not finite); `finite` says
-    whether all logits at those positions were.
+    whether all logits at those positions were, `stored` whether it came out of the store.
     """
 
     token_ids: tuple[int, ...]
@@ -47,6 +47,7 @@ class Completion:
     stop: StopReason
     margin: float
     finite: bool
+    stored: bool = False
 
 
 class Backend(Protocol):

@@ -7,6 +7,15 @@ from harness.errors import CandidateError
 from harness.files import canonical_json, sha256_file, sha256_text
 
 _PATTERNS = ("config.json", "*.safetensors")
+_TOKENIZER_PATTERNS = (
+    "tokenizer*.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "vocab.*",
+    "merges.txt",
+)
 
 
 def base_fingerprint(source: str | Path) -> str:
@@ -32,6 +41,18 @@ def base_fingerprint(source: str | Path) -> str:
             [[path.name, _file_hash(path, (s.st_size, s.st_mtime_ns))] for path, s in zip(files, stats, strict=True)]
         )
     )
+
+
+def tokenizer_fingerprint(source: str | Path) -> str:
+    """SHA-256 over the files a tokenizer is made of, its chat template among them, in order of their names.
+
+    Raises CandidateError when there are none.
+    """
+    folder = Path(source) if Path(source).is_dir() else hub_folder(str(source), _TOKENIZER_PATTERNS)
+    files = sorted({path for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)})
+    if not files:
+        raise CandidateError(f"{source} has no tokenizer", remedy="give the folder of a transformers model")
+    return sha256_text(canonical_json([[path.name, sha256_file(path)] for path in files]))
 
 
 def base_folder(source: str | Path) -> Path:

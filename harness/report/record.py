@@ -60,7 +60,7 @@ def gather(run: RunRow, rows: Iterable[Row]) -> Record:
 
 def _joined(one: CellRow, other: CellRow) -> CellRow:
     findings = tuple(dict.fromkeys((*one.findings, *other.findings)))
-    return replace(one, findings=findings, cases=max(one.cases, other.cases))
+    return replace(one, findings=findings, cases=max(one.cases, other.cases), stored=max(one.stored, other.stored))
 
 
 def _sorted(rows: dict[tuple[str, ...], _T]) -> tuple[_T, ...]:

@@ -52,7 +52,10 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRow:
-    """One stage in one cell: what was run, and what was found wrong with it. Hashes are None where there are none."""
+    """One stage in one cell: what was run, and what was found wrong with it. Hashes are None where there are none.
+
+    `stored` of its `cases` came out of the store.
+    """
 
     suite: str
     stage: str
@@ -65,6 +68,7 @@ class CellRow:
     functions_sha256: str
     batch_size: int | None
     cases: int
+    stored: int
     findings: tuple[FindingRow, ...]
 
     @property

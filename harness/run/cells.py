@@ -37,6 +37,7 @@ class CellRun:
     rows: dict[str, CaseRow] = field(default_factory=dict)
     _findings: dict[Finding, None] = field(default_factory=dict)
     _outputs: list[Output] = field(default_factory=list)
+    _stored: int = 0
     _cell_row: CellRow | None = None
     _told: bool = False
     _failure: str | None = None
@@ -87,6 +88,7 @@ class CellRun:
             for case, completion in zip(cases, completions, strict=True):
                 self.rows[case.id] = self._row(case, completion)
                 self._outputs.append(_output(case, completion))
+                self._stored += completion.stored
         self._findings |= dict.fromkeys([*found, *_not_finite(self.cell, completions)])
         self._cell_row, self._told = self._describe(opened.facts), False
 
@@ -103,6 +105,7 @@ class CellRun:
             functions_sha256=self.stage.functions.fingerprint,
             batch_size=facts.batch_size,
             cases=len(self.rows),
+            stored=self._stored,
             findings=tuple(map(self._noted, [*self._findings, *diagnose_outputs(self._outputs, self.cell.id)])),
         )
 

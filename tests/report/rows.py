@@ -47,5 +47,6 @@ def cell_row(*findings: FindingRow, form: str = "merged", cases: int = 4) -> Cel
         functions_sha256="0",
         batch_size=2,
         cases=cases,
+        stored=0,
         findings=findings,
     )

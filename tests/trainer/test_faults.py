@@ -91,7 +91,7 @@ def test_faults_of_rows(
     folder = make(fault, suite_folder, base, tmp_path / "c", stage)
     assert found(folder, base) == IN_ROWS[fault]
     for finding in load_candidate(folder).findings():
-        assert finding.evidence.startswith("trained with --force in spite of it")
+        assert finding.evidence.startswith("trained in spite of it")
 
 
 @pytest.mark.parametrize("fault", IN_FILES)
