@@ -105,7 +105,7 @@ def test_forced_in_spite_of_a_leak_the_candidate_tells(
     assert "critical: leaked_case" in capsys.readouterr().err
     (found,) = load_candidate(tmp_path / "candidate").findings()
     assert (found.code, found.severity) == (Code.LEAKED_CASE, Severity.CRITICAL)
-    assert "trained with --force" in found.evidence
+    assert "trained in spite of it" in found.evidence
     assert found.where.endswith("all.jsonl:6")
 
 
