@@ -5,7 +5,6 @@ import os
 import platform
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.errors import CallproofError
@@ -17,6 +16,7 @@ from harness.report.record import Record, gather, to_line, write_record
 from harness.report.rows import FORMAT, FaultRow, Row, RunRow, row_from_json
 from harness.report.tables import comparison_table, fault_table, finding_lines, gate_table
 from harness.suites import Suite
+from harness.versions import installed_version
 
 PACKAGES = ("callproof", "torch", "transformers", "peft", "tokenizers", "safetensors", "pytest")
 
@@ -107,9 +107,5 @@ def _stored(record: Record) -> list[str]:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # callproof run from its folder, or an engine that needs no torch
-            continue
-    return found
+    versions = {package: installed_version(package) for package in PACKAGES}
+    return found | {package: version for package, version in versions.items() if version is not None}

@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     source = config.hook.pytest_callproof_source(config=config)
     if source is None:
-        store = None if options.store is None else Store(options.store, options.store_bytes)
+        store = Store(options.store, options.store_bytes)
         source = LocalSource(root=config.rootpath, base=options.base_model, candidate=options.candidate, store=store)
     config.stash[session_key] = Session(options, Bench(source))
     config.stash[_suites_key] = suites

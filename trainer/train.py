@@ -5,7 +5,6 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from harness.models.loading import attach_adapter, load_base, load_tokenizer, no
 from harness.models.matrix import Cell, Device, DType, Form
 from harness.stages import Stage
 from harness.suites import Suite
+from harness.versions import installed_version
 from trainer.checks import check_rows, needed_length, refuse_critical, trained_in
 from trainer.dataset import Row, build_rows, cut_rows, data_hash
 from trainer.faults import FAULTS, SOUND, Data, Fault, damage_weights
@@ -316,11 +316,5 @@ def _base_name(source: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # callproof itself, run from a checkout
-        return "not installed"
+    found = {name: installed_version(name) or "not installed" for name in _LIBRARIES}
+    return {"python": platform.python_version(), **found}

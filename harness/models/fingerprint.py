@@ -48,15 +48,15 @@ def tokenizer_fingerprint(source: str | Path) -> str:
 
     Raises CandidateError when there are none.
     """
-    folder = Path(source) if Path(source).is_dir() else hub_folder(str(source), _TOKENIZER_PATTERNS)
+    folder = base_folder(source, _TOKENIZER_PATTERNS)
     files = sorted({path for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)})
     if not files:
         raise CandidateError(f"{source} has no tokenizer", remedy="give the folder of a transformers model")
     return sha256_text(canonical_json([[path.name, sha256_file(path)] for path in files]))
 
 
-def base_folder(source: str | Path) -> Path:
-    """The folder of a base: `source` itself, or where the Hub cache keeps it."""
+def base_folder(source: str | Path, patterns: tuple[str, ...] = _PATTERNS) -> Path:
+    """The folder of a base: `source` itself, or where the Hub cache keeps it, with the files that match `patterns`."""
     folder = Path(source)
     if folder.is_dir():
         return folder
@@ -64,7 +64,7 @@ def base_folder(source: str | Path) -> Path:
         raise CandidateError(
             f"there is no base model {source}", remedy="give a folder or a Hub id (owner/name) with --base-model"
         )
-    return hub_folder(str(source), _PATTERNS)
+    return hub_folder(str(source), patterns)
 
 
 def is_hub_id(source: str | Path) -> bool:

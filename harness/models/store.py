@@ -36,11 +36,10 @@ def key(kind: str, *parts: Json) -> str:
 class Store:
     """Values by key; entries longest unused are dropped first where there are more than `limit` bytes."""
 
-    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
-        """Nothing is opened or made before the first use."""
+    def __init__(self, folder: Path | None, limit: int = LIMIT) -> None:
+        """Nothing is opened or made before the first use. Without a folder nothing is kept."""
         self._folder = folder
         self._limit = limit
-        self._usable = True
 
     def get(self, keys: Sequence[str]) -> dict[str, Json]:
         """The values that are there."""
@@ -52,31 +51,19 @@ class Store:
             self._try(lambda base: self._write(base, entries), None)
 
     def _try(self, work: Callable[[sqlite3.Connection], _Result], otherwise: _Result) -> _Result:
-        if not self._usable:
+        folder = self._folder
+        if folder is None:
             return otherwise
         try:
-            with self._opened() as base:
+            with _opened(folder) as base:
                 return work(base)
         except (sqlite3.Error, OSError) as error:
-            self._usable = False
-            text = f"{self._folder / NAME}: the store cannot be used: {error}; everything is computed anew"
+            self._folder = None
+            text = f"{folder / NAME}: the store cannot be used: {error}; everything is computed anew"
             with warnings.catch_warnings():
                 warnings.simplefilter("always", StoreWarning)  # where warnings are errors, too: no answer depends on it
                 warnings.warn(StoreWarning(text), stacklevel=3)
             return otherwise
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one piece of work, so that none is ever carried over a fork."""
-        if not self._folder.is_dir():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        with closing(sqlite3.connect(self._folder / NAME, timeout=_PATIENCE, isolation_level=None)) as base:
-            base.execute("PRAGMA journal_mode = WAL")
-            base.execute("PRAGMA synchronous = NORMAL")
-            base.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT, used INTEGER)")
-            base.execute("CREATE INDEX IF NOT EXISTS by_use ON entries (used)")
-            yield base
 
     def _read(self, base: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Json]:
         found: dict[str, Json] = {}
@@ -108,6 +95,20 @@ class Store:
             oldest = "SELECT key FROM entries ORDER BY used LIMIT ?"
             base.execute(f"DELETE FROM entries WHERE key IN ({oldest})", (1 + count // 10,))  # noqa: S608
         base.execute("COMMIT")
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one piece of work, so that none is ever carried over a fork."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    with closing(sqlite3.connect(folder / NAME, timeout=_PATIENCE, isolation_level=None)) as base:
+        base.execute("PRAGMA journal_mode = WAL")
+        base.execute("PRAGMA synchronous = NORMAL")
+        base.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT, used INTEGER)")
+        base.execute("CREATE INDEX IF NOT EXISTS by_use ON entries (used)")
+        yield base
 
 
 def _slices(keys: list[str]) -> Iterator[list[str]]:

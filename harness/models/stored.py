@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.calls.functions import FunctionSet
@@ -11,6 +10,7 @@ from harness.jsontypes import Json
 from harness.models.decoding import Backend, Completion, StopReason
 from harness.models.fingerprint import tokenizer_fingerprint
 from harness.models.store import Store, key
+from harness.versions import installed_version
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,15 +20,8 @@ ENGINE = 1  # to be raised when the engine may answer differently
 
 
 def versions(*packages: str) -> list[Json]:
-    """The versions of installed packages, for a key."""
-    return [f"{package} {_version(package)}" for package in packages]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "-"
+    """Packages with their versions, for a key."""
+    return [f"{package} {installed_version(package)}" for package in packages]
 
 
 @dataclass(slots=True)
@@ -36,7 +29,7 @@ class StoredTokens:
     """What a tokenizer makes of requests and answers; it is loaded when the store lacks something."""
 
     source: str
-    store: Store | None
+    store: Store
     _tokenizer: "PreTrainedTokenizerBase | None" = field(default=None, init=False)
     _known: dict[str, Json] = field(default_factory=dict, init=False)
     _identity: list[Json] = field(default_factory=list, init=False)
@@ -91,11 +84,9 @@ class StoredTokens:
     ) -> list[_Value]:
         """The values of `keys` in their order: known, stored, or computed from their index, and then kept."""
         unknown = [name for name in keys if name not in self._known]
-        if self.store is not None:
-            self._known |= {name: value for name, value in self.store.get(unknown).items() if _reads(decode, value)}
+        self._known |= {name: value for name, value in self.store.get(unknown).items() if _reads(decode, value)}
         fresh = {name: compute(index) for index, name in enumerate(keys) if name not in self._known}
-        if self.store is not None:
-            self.store.put(fresh)
+        self.store.put(fresh)
         self._known |= fresh
         return [decode(self._known[name]) for name in keys]
 
@@ -137,7 +128,7 @@ class StoredBackend:
     identity: Sequence[Json]
     load: Callable[[], Backend]
     batch_size: int
-    store: Store | None
+    store: Store
     _engine: Backend | None = field(default=None, init=False)
 
     def complete(
@@ -146,15 +137,14 @@ class StoredBackend:
         """See `Backend`; the first call may load the model, and raise what loading raises."""
         guesses = drafts or [None] * len(prompts)
         keys = [key("completion", ENGINE, list(self.identity), list(prompt.ids)) for prompt in prompts]
-        stored = self.store.get(keys) if self.store is not None else {}
+        stored = self.store.get(keys)
         done = {name: _completion(value) for name, value in stored.items() if _reads(_completion, value)}
         missing = [index for index, name in enumerate(keys) if name not in done]
         for start in range(0, len(missing), self.batch_size):
             batch = missing[start : start + self.batch_size]
             fresh = self._generate([prompts[index] for index in batch], [guesses[index] for index in batch])
             done |= (made := {keys[index]: completion for index, completion in zip(batch, fresh, strict=True)})
-            if self.store is not None:
-                self.store.put({name: _json(completion) for name, completion in made.items()})
+            self.store.put({name: _json(completion) for name, completion in made.items()})
         return [done[name] for name in keys]
 
     def _generate(self, prompts: list[Prompt], drafts: list[tuple[int, ...] | None]) -> list[Completion]:

@@ -1,5 +1,4 @@
-"""Records: one run as JSON Lines, its settings first, then a line a stage and cell, a case and cell, a gate,
-and a candidate that was broken on purpose."""
+"""Records: one run as JSON Lines: its settings, then a line a stage and cell, a case and cell, a gate, a fault."""
 
 import json
 from collections.abc import Iterable

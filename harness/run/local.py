@@ -36,7 +36,7 @@ class LocalSource:
     root: Path
     base: str
     candidate: str | None
-    store: Store | None = None
+    store: Store = field(default_factory=lambda: Store(None))
     _tokens: StoredTokens = field(init=False)
 
     def __post_init__(self) -> None:

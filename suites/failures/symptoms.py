@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from harness.calls.judge import Outcome
 from harness.calls.syntax import Problem, read
@@ -192,6 +191,8 @@ def runs_on(seen: Observation) -> str:
 
 def runs_differ(seen: Observation) -> str:
     """By the folder's own settings two runs are not the same."""
+    import torch
+
     adapted, texts = adapted_model(seen.made)[0], set()
     for seed in range(8):
         torch.manual_seed(seed)

@@ -3,12 +3,9 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from datasets import Dataset
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from harness.models.loading import load_tokenizer
 from trainer.dataset import build_rows
@@ -16,6 +13,9 @@ from trainer.faults import LIBRARY_LENGTH
 
 from .as_loaded import base_model
 from .workshop import BASE, Made, Workshop
+
+if TYPE_CHECKING:
+    from trl.trainer.sft_config import SFTConfig
 
 pytestmark = pytest.mark.failures
 
@@ -34,7 +34,9 @@ def untrained(workshop: Workshop, tmp_path: Path) -> Made:
     return Made(folder=tmp_path, base=BASE, suite=workshop.suite, stage="stage2")
 
 
-def settings(folder: Path, **more: Any) -> SFTConfig:
+def settings(folder: Path, **more: Any) -> "SFTConfig":
+    from trl.trainer.sft_config import SFTConfig
+
     return SFTConfig(
         output_dir=str(folder), report_to="none", use_cpu=True, bf16=False, activation_checkpointing=False, **more
     )
@@ -50,6 +52,8 @@ def test_max_seq_length_is_called_max_length_and_cuts_by_default(tmp_path: Path)
 @pytest.mark.usefixtures("quiet")
 def test_the_tokenizer_is_the_processing_class(tmp_path: Path, untrained: Made) -> None:
     """Issue 4: so it is."""
+    from trl.trainer.sft_trainer import SFTTrainer
+
     given: Any = {"tokenizer": load_tokenizer(untrained.base)}
     with pytest.raises(TypeError, match="tokenizer"):
         SFTTrainer(model=base_model(untrained), args=settings(tmp_path), **given)
@@ -65,6 +69,9 @@ def test_a_formatting_func_changes_nothing_for_a_column_of_text(tmp_path: Path, 
 
 
 def tokens(made: Made, texts: list[str], folder: Path, **more: Any) -> list[list[int]]:
+    from datasets import Dataset
+    from trl.trainer.sft_trainer import SFTTrainer
+
     loop = SFTTrainer(
         model=base_model(made),
         args=settings(folder),

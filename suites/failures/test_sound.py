@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from safetensors.torch import load_file, save_file
 
 from harness.files import sha256_file
 from harness.models.candidate import ADAPTER_WEIGHTS, CandidateManifest
@@ -26,6 +25,8 @@ def test_rank_8(workshop: Workshop, note: Note) -> None:
 
 def test_saved_in_half_precision(workshop: Workshop, note: Note) -> None:
     """Half the bytes, and all of the adapter: a file's size proves nothing."""
+    from safetensors.torch import load_file, save_file
+
     made = workshop.sound("sound, float16", seed=1)
     path = made.folder / ADAPTER_WEIGHTS
     save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
