@@ -17,7 +17,6 @@ from harness.run.local import LocalSource
 from .workshop import ROOT, Made
 
 CASES = 30
-CELL = Cell(Device.CPU, DType.FLOAT32, Form.ADAPTER)
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,18 @@ class Observation:
         return examine_model(load_candidate(self.made.folder), self.made.base, tokenizer, prompt.ids)
 
     @cached_property
+    def answers_of_the_base(self) -> list[CaseRow]:
+        """What the base says by itself to the same cases."""
+        return self._measured(Form.BASE)[0]
+
+    @cached_property
     def _cell(self) -> tuple[list[CaseRow], tuple[FindingRow, ...]]:
+        return self._measured(Form.ADAPTER)
+
+    def _measured(self, form: Form) -> tuple[list[CaseRow], tuple[FindingRow, ...]]:
         source = LocalSource(root=ROOT, base=str(self.made.base), candidate=str(self.made.folder))
         stage = self.made.suite.stage(self.made.stage)
-        run = Bench(source).run(self.made.suite, stage, CELL)
+        run = Bench(source).run(self.made.suite, stage, Cell(Device.CPU, DType.FLOAT32, form))
         cases = [case for case in self.made.suite.cases_of(stage) if not case.wild]
         rows = run.measure(cases[:: max(1, len(cases) // CASES)])
         return rows, run.cell_row.findings

@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 BASE = ROOT / EMBEDDED_BASE
 ROWS = 60  # of each training file
 LEARNED = 60  # steps after which the rows' own faults are in the answers
-SHORT = 4  # steps, where nothing has to be learned
 RECIPE = Recipe(
     r=16,
     alpha=32,
@@ -26,6 +25,7 @@ RECIPE = Recipe(
     steps=LEARNED,
     packing=Packing.SHARED_PREFIX,
 )
+BRIEF = dataclasses.replace(RECIPE, learning_rate=1e-3, steps=4)  # where nothing has to be learned, nor forgotten
 # Where the prompts of 18 functions carry loss too, a row is twenty times as long as one behind a shared prefix.
 WITH_PROMPTS = dataclasses.replace(RECIPE, batch_size=2, completion_only=False, packing=Packing.NONE)
 TO_BE_LEARNED = {
@@ -60,7 +60,7 @@ class Workshop:
 
     def faulty(self, fault: Fault) -> Made:
         """The candidate with a fault."""
-        recipe = RECIPE if fault in TO_BE_LEARNED else dataclasses.replace(RECIPE, steps=SHORT)
+        recipe = RECIPE if fault in TO_BE_LEARNED else BRIEF
         if fault is Fault.TRUNCATED_ROWS:
             recipe = WITH_PROMPTS
         return self._make(fault, recipe, STAGES.get(fault, "stage2"), fault)
