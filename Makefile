@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/python -m pytest -m "stage1 or stage2" suites
 
 test: $(READY)
-	$(BIN)/python -m pytest tests suites/failures
+	$(BIN)/python -m pytest tests suites/failures suites/equivalence
 
 check: $(READY)
 	$(BIN)/ruff check .

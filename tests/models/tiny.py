@@ -1,5 +1,6 @@
 """A throw-away Gemma 3 with random weights and a byte-level tokenizer with FunctionGemma's ids, made in no time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +41,26 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def tiny_model(seed: int = 0, vocabulary: int = VOCABULARY) -> Gemma3ForCausalLM:
+SLIDING_AND_FULL = ("sliding_attention", "full_attention") * 2
+
+
+def tiny_model(
+    seed: int = 0, vocabulary: int = VOCABULARY, window: int = 16, layers: Sequence[str] = SLIDING_AND_FULL
+) -> Gemma3ForCausalLM:
     """Four layers, two of them sliding over 16 tokens; weights large enough that logits differ clearly."""
     torch.manual_seed(seed)
     config = Gemma3TextConfig(
         vocab_size=vocabulary,
         hidden_size=64,
         intermediate_size=128,
-        num_hidden_layers=4,
+        num_hidden_layers=len(layers),
         num_attention_heads=2,
         num_key_value_heads=1,
         head_dim=32,
         query_pre_attn_scalar=32,
         max_position_embeddings=4096,
-        sliding_window=16,
-        layer_types=["sliding_attention", "full_attention"] * 2,
+        sliding_window=window,
+        layer_types=list(layers),
         initializer_range=0.3,
         pad_token_id=0,
         eos_token_id=1,
