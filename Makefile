@@ -16,8 +16,9 @@ demo: $(READY)
 	$(BIN)/python -m trainer --suite suites/music --stage stage2
 	$(BIN)/python -m pytest -m "stage1 or stage2" suites
 
+# Two processes of one thread each: with two threads each they would slow one another down.
 test: $(READY)
-	$(BIN)/python -m pytest tests suites/failures suites/equivalence
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests suites/failures suites/equivalence
 
 check: $(READY)
 	$(BIN)/ruff check .
