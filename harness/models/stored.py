@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from harness.calls.functions import FunctionSet
 from harness.calls.prompt import Prompt
@@ -59,7 +59,8 @@ class StoredTokens:
             prompt = build_prompt(self.tokenizer, functions, requests[index], developer=developer)
             return [prompt.text, list(prompt.ids)]
 
-        keys = [self._key("prompt", functions.fingerprint, developer, request) for request in requests]
+        declared = functions.fingerprint
+        keys = [self._key("prompt", declared, developer, request) for request in requests]
         return tuple(self._all(keys, build, _prompt))
 
     def ids(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
@@ -107,9 +108,9 @@ def _text(value: Json) -> str:
 
 
 def _ids(value: Json) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        raise ValueError("no list")
-    return tuple(number for number in value if isinstance(number, int))
+    if not isinstance(value, list) or not set(map(type, value)) <= {int}:
+        raise ValueError("no list of numbers")
+    return tuple(cast(list[int], value))
 
 
 def _prompt(value: Json) -> Prompt:

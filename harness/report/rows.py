@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import Any, TypeAlias, cast, get_args, get_origin, get_type_hints
 
@@ -168,10 +169,15 @@ def _plain(value: Any) -> Json:
 
 
 def _build(row_type: type, values: dict[str, Json]) -> object:
-    hints = get_type_hints(row_type)
+    hints = _hints(row_type)
     if odd := sorted(set(values) ^ set(hints)):
         raise ValueError(f"missing or unknown key {odd[0]!r}")
     return row_type(**{name: _read(name, values[name], hint) for name, hint in hints.items()})
+
+
+@cache  # they are looked up for every row of a run, and take longer than the rest of its reading
+def _hints(row_type: type) -> dict[str, Any]:
+    return get_type_hints(row_type)
 
 
 def _read(name: str, value: Json, hint: Any) -> object:
